@@ -1,0 +1,38 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint soak airflow lock
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/gridsettle demo
+
+test: .venv/ready lint
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@! grep -n '://' requirements.lock
+
+soak: .venv/ready
+	GRIDSETTLE_SOAK=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --timeout=3600
+
+airflow: .venv/ready
+	$(BIN)/gridsettle init
+	$(BIN)/gridsettle ingest data/sample/2022-07
+	$(BIN)/python -m jobs.airflow_server
+
+lock:
+	uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --no-header --no-annotate -o requirements.lock

@@ -1,0 +1,1 @@
+"""When things run: Airflow wiring only, no calculation."""

@@ -1,0 +1,44 @@
+"""What all our DAGs share: how a task is retried, the assets that link DAGs, the market's clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+
+TIME_ZONE = "Asia/Shanghai"
+DAY = "%Y-%m-%d"
+
+METER_DAYS = Asset(name="meter_days", uri="gridsettle://meter_days")
+"""A partition YYYY-MM-DD is announced when the readings of every city are complete for that day."""
+
+RUNS = Asset(name="runs", uri="gridsettle://runs")
+"""A month's run is in place; the event's ``extra`` has run_id, alias and status."""
+
+FILES = Param(
+    [],
+    type="array",
+    items={"type": "string"},
+    description="Files or folders, absolute or relative to the home; empty: the home's folder arrivals",
+)
+
+
+def defaults(owner: str) -> dict[str, Any]:
+    """Default arguments: three retries after 1, 2 and 4 minutes; what refuses an input is not tried again."""
+    return {
+        "owner": owner,
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=10),
+        "retry_policy": ExceptionRetryPolicy(
+            [
+                RetryRule(
+                    exception=[ValueError, LookupError],
+                    action=RetryAction.FAIL,
+                    reason="The input was refused; the same input is refused again.",
+                )
+            ]
+        ),
+    }

@@ -1,0 +1,74 @@
+"""
+### ingest_meters 电表数据
+
+Takes in the waiting files of meter readings, one task a city, and announces every day on which all cities are
+complete as a partition of `meter_days`. When the last day of a month is announced, `settle_month` starts.
+
+- **Who cares**: the cities' metering teams; finance, whose month waits for it.
+- **When**: every day at 06:00 (Asia/Shanghai) for the day before and whatever came late, and by hand.
+- **From where**: files `meter_readings*` in the home's folder `arrivals`, or in the files and folders given as
+  `paths`. The city is the last word of the name (`meter_readings_2022-07_jinan.parquet`).
+- **A city's file is refused?** Its task fails with the sentence that says how to mend it; the other cities are in,
+  and the days that lack this city are not announced.
+- **Run it again?** Always safe: the same bytes are a no-op.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, TriggerRule, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.house import FILES, METER_DAYS, TIME_ZONE, defaults
+
+
+@dag(
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 6 * * *", timezone=TIME_ZONE),
+    catchup=False,
+    max_active_runs=1,
+    tags=["ingest", "metering"],
+    default_args=defaults("metering"),
+    params={"paths": FILES},
+)
+def ingest_meters() -> None:
+    """Each city's files, then the days that are complete."""
+
+    @task
+    def find_cities(paths: list[str]) -> list[dict[str, Any]]:
+        from jobs.arrivals import meter_files_by_city, waiting
+        from warehouse.home import home
+
+        by_city = meter_files_by_city(waiting(home(), paths))
+        return [{"city": city, "files": [str(file) for file in files]} for city, files in by_city.items()]
+
+    @task(map_index_template="{{ city }}")
+    def deliver(city: str, files: list[str]) -> list[str]:
+        from pathlib import Path
+
+        from jobs.arrivals import deliver_waiting, months
+        from warehouse.home import home
+
+        return [
+            str(month)
+            for month in months(deliver_waiting(home(), [Path(file) for file in files], sender=city))
+        ]
+
+    @task(outlets=[METER_DAYS], trigger_rule=TriggerRule.ALL_DONE)
+    def announce_days(months: Any, *, outlet_events: Any = None) -> int:
+        from jobs.check_city import complete_days
+        from market.periods import Month
+        from warehouse.home import home
+
+        delivered = sorted({Month.parse(month) for city in months[:] or [] for month in city or []})
+        days = [day.isoformat() for month in delivered for day in complete_days(home(), month)]
+        if not days:
+            raise AirflowSkipException("No day is complete in every city yet; nothing is announced.")
+        outlet_events[METER_DAYS].add_partitions(days)
+        return len(days)
+
+    announce_days(deliver.expand_kwargs(find_cities("{{ params.paths }}")))
+
+
+ingest_meters()

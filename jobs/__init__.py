@@ -1,0 +1,1 @@
+"""One module per job: read, calculate, write. Airflow tasks and the command line call these and nothing else."""

@@ -1,0 +1,370 @@
+"""Reads a month from the warehouse, one day at a time, as the determinants of settlement.
+
+Memory is bounded by a few days of curves. What is not there becomes ``MISSING`` and a finding, never zero.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.roster import OUTSIDE, DayRoster, Index, Roster
+from market.curves import MISSING, is_missing
+from market.money import IntArray, scaled
+from market.periods import LABELS, PERIODS, Month
+from market.profiles import ProvincialRules, on
+from market.tables import Quality
+from settlement.day import Contracts, MarketDay, Prices
+from settlement.findings import Finding, Severity
+from settlement.metering import wh_of_reading
+from settlement.prices import hourly_user_price
+from warehouse.curves import CurveDay, curve_days
+from warehouse.home import Home
+
+MONTH_CURVES = ("meter_readings", "positions", "contract_curves", "prices")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that should be there and is not: kind of thing, its id, the participant it touches."""
+
+    what: str
+    subject: str
+    participant: str | None
+
+
+class MonthInputs:
+    """Streams the days of a month; energies, measured shares and gaps are ready when the stream has ended.
+
+    energy[i], measured[i]: Wh of roster.metered[i] over the month, and of it by measured readings.
+    use_of[day]: (users + generators, 96) kept for the days in ``keep``.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        month: Month,
+        roster: Roster,
+        rules: ProvincialRules,
+        imports: Mapping[tuple[str, date], IntArray],
+        as_of: datetime | None,
+        keep: frozenset[date] = frozenset(),
+    ) -> None:
+        self._home, self._month, self._rules, self._as_of = home, month, rules, as_of
+        self._imports, self._keep = imports, keep
+        self.roster = roster
+        self.energy = np.zeros(len(roster.metered), np.int64)
+        self.measured = np.zeros(len(roster.metered), np.int64)
+        self.incomplete = np.zeros(len(roster.metered), np.bool_)
+        self.kept: dict[date, MarketDay] = {}
+        self._gaps: dict[Gap, list[date]] = defaultdict(list)
+        self._price_gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._price_limits: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._grouping: tuple[object, Index, Index, Index] | None = None
+        self._seen: dict[str, tuple[object, pd.Index, Index]] = {}
+
+    def days(self) -> Iterator[MarketDay]:
+        """Every day of the month in order."""
+        streams = {table: self._stream(table) for table in MONTH_CURVES}
+        for day in self._month.days():
+            curves = {table: next(stream) for table, stream in streams.items()}
+            market = self._day(day, self.roster.on(day), curves)
+            if day in self._keep:
+                self.kept[day] = market
+            yield market
+
+    def findings(self) -> list[Finding]:
+        """Gaps and odd prices seen while streaming."""
+        return [
+            *(self._gap_finding(gap, days) for gap, days in self._gaps.items()),
+            *(self._price_gap_finding(*key, stamps) for key, stamps in self._price_gaps.items()),
+            *(self._price_limit_finding(*key, stamps) for key, stamps in self._price_limits.items()),
+        ]
+
+    def _stream(self, table: str) -> Iterator[CurveDay | None]:
+        by_day = curve_days(self._home, table, self._month.first, self._month.after, as_of=self._as_of)
+        following = next(by_day, None)
+        for day in self._month.days():
+            if following is not None and following.date == day:
+                yield following
+                following = next(by_day, None)
+            else:
+                yield None
+
+    def _day(self, day: date, roster: DayRoster, curves: Mapping[str, CurveDay | None]) -> MarketDay:
+        users = self.roster.users
+        energy = self._energy(day, roster, curves["meter_readings"])
+        delivered = energy[len(users) : self.roster.residents_row]
+        generation = np.where(is_missing(delivered), MISSING, -delivered)
+        positions = self._positions(day, curves["positions"])
+        return MarketDay(
+            day=day,
+            use=energy[: len(users)],
+            position=positions[: len(users)],
+            residents=energy[self.roster.residents_row],
+            generation=generation,
+            schedule=positions[len(users) :],
+            import_day_ahead=self._imported("day_ahead", day),
+            import_intraday=self._imported("intraday", day),
+            contracts=self._contracts(day, roster, curves["contract_curves"]),
+            prices=self._prices(day, curves["prices"], generation),
+        )
+
+    def _imported(self, stage: str, day: date) -> IntArray:
+        return self._imports.get((stage, day), np.zeros(PERIODS, np.int64))
+
+    def _energy(self, day: date, roster: DayRoster, curve: CurveDay | None) -> IntArray:
+        """(users + generators + residents, 96) Wh; consumption positive, delivery negative."""
+        rows, present = self._rows("meter_readings", roster.meter_ids, curve, "meter_id")
+        for position in np.flatnonzero(~present):
+            who = self.roster.metered[roster.participant[position]]
+            self._gaps[Gap("missing_meter_day", str(roster.meter_ids[position]), who)].append(day)
+        whole = np.full((len(roster.meter_ids), PERIODS), MISSING, np.int64)
+        measured = np.zeros(len(roster.meter_ids), np.bool_)
+        if curve is not None:
+            known = rows[present]
+            reading = curve.values if _identity(known, len(curve.values)) else curve.values[known]
+            wh = wh_of_reading(reading, roster.multiplier[present])
+            if (roster.direction[present] != 1).any():
+                sign = roster.direction[present][:, None]
+                wh = np.where(is_missing(wh), MISSING, wh * sign) if curve.has_missing else wh * sign
+            if present.all():
+                whole = wh
+            else:
+                whole[present] = wh
+            if curve.quality is not None:
+                measured[present] = _equal(curve.quality, Quality.MEASURED)[known]
+        gaps = (
+            is_missing(whole).any(axis=1) if curve is None or curve.has_missing or not present.all() else None
+        )
+        if gaps is not None:
+            for position in np.flatnonzero(gaps & present):
+                who = self.roster.metered[roster.participant[position]]
+                self._gaps[Gap("missing_reading", str(roster.meter_ids[position]), who)].append(day)
+        self._account(roster, whole, measured, gaps)
+        return self._by_holder(roster, whole, gaps)
+
+    def _account(
+        self, roster: DayRoster, whole: IntArray, measured: np.ndarray, gaps: np.ndarray | None
+    ) -> None:
+        totals = np.abs(whole.sum(axis=1)) if gaps is None else np.where(gaps, 0, np.abs(whole.sum(axis=1)))
+        np.add.at(self.energy, roster.participant, totals)
+        np.add.at(self.measured, roster.participant, np.where(measured, totals, 0))
+        if gaps is not None:
+            np.logical_or.at(self.incomplete, roster.participant, gaps)
+
+    def _by_holder(self, roster: DayRoster, whole: IntArray, gaps: np.ndarray | None) -> IntArray:
+        height = self.roster.residents_row + 1
+        order, starts, holders = self._group(roster)
+        grouped = np.zeros((height, PERIODS), np.int64)
+        ordered = whole if _identity(order, len(whole)) else whole[order]
+        if gaps is not None:
+            ordered = np.where(is_missing(ordered), 0, ordered)
+        if len(starts) == len(ordered):
+            grouped[holders] = ordered
+        elif len(starts):
+            grouped[holders] = np.add.reduceat(ordered, starts, axis=0)
+        if gaps is not None and gaps.any():
+            touched = roster.holder[roster.participant[gaps]]
+            grouped[touched[touched != OUTSIDE]] = MISSING
+        return grouped
+
+    def _group(self, roster: DayRoster) -> tuple[Index, Index, Index]:
+        if self._grouping is None or self._grouping[0] is not roster:
+            holder = roster.holder[roster.participant]
+            settled = np.flatnonzero(holder != OUTSIDE)
+            order = settled[np.argsort(holder[settled], kind="stable")]
+            holders, starts = np.unique(holder[order], return_index=True)
+            self._grouping = (roster, order, starts, holders)
+        return self._grouping[1:]
+
+    def _positions(self, day: date, curve: CurveDay | None) -> IntArray:
+        parties = self.roster.parties
+        if curve is not None:
+            wanted = _equal(curve.keys["stage"], "day_ahead")
+            if not wanted.all():
+                keys = {name: key.filter(pa.array(wanted)) for name, key in curve.keys.items()}
+                curve = replace(curve, keys=keys, values=curve.values[wanted], quality=None)
+        return self._aligned(
+            day, parties, curve, "positions", "participant_id", "missing_position", list(parties)
+        )
+
+    def _contracts(self, day: date, roster: DayRoster, curve: CurveDay | None) -> Contracts:
+        sides = self.roster.parties
+        buyers = [None if row == OUTSIDE else str(sides[row]) for row in roster.buyer]
+        quantity = self._aligned(
+            day,
+            roster.contract_ids,
+            curve,
+            "contract_curves",
+            "contract_id",
+            "missing_contract_curve",
+            buyers,
+        )
+        return Contracts(quantity, roster.contract_price, roster.buyer, roster.seller)
+
+    def _aligned(
+        self,
+        day: date,
+        wanted: pd.Index,
+        curve: CurveDay | None,
+        table: str,
+        key: str,
+        gap: str,
+        participants: Sequence[str | None],
+    ) -> IntArray:
+        rows, present = self._rows(table, wanted, curve, key)
+        for position in np.flatnonzero(~present):
+            self._gaps[Gap(gap, str(wanted[position]), participants[position])].append(day)
+        if curve is None:
+            return np.full((len(wanted), PERIODS), MISSING, np.int64)
+        if present.all():
+            aligned = curve.values if _identity(rows, len(curve.values)) else curve.values[rows]
+        else:
+            aligned = np.full((len(wanted), PERIODS), MISSING, np.int64)
+            aligned[present] = curve.values[rows[present]]
+        if curve.has_missing:
+            for position in np.flatnonzero(is_missing(aligned).any(axis=1) & present):
+                self._gaps[Gap(gap, str(wanted[position]), participants[position])].append(day)
+        return aligned
+
+    def _rows(
+        self, table: str, wanted: pd.Index, curve: CurveDay | None, key: str
+    ) -> tuple[Index, np.ndarray]:
+        """Row of every wanted key in the day's curves, and whether it is there."""
+        if curve is None:
+            return np.full(len(wanted), -1, np.intp), np.zeros(len(wanted), np.bool_)
+        keys = curve.keys[key]
+        seen = self._seen.get(table)
+        if seen is not None and seen[1] is wanted and seen[0] is keys:
+            rows = seen[2]
+        else:
+            rows = pd.Index(keys.to_numpy(zero_copy_only=False)).get_indexer(wanted)
+            self._seen[table] = (keys, wanted, rows)
+        present = rows >= 0
+        if present.sum() < len(curve.values):
+            for stranger in sorted(set(keys.to_pylist()) - set(wanted)):
+                self._gaps[Gap(f"unsettled_{table}", stranger, None)].append(curve.date)
+        return rows, present
+
+    def _prices(self, day: date, curve: CurveDay | None, generation: IntArray) -> Prices:
+        book: dict[tuple[str, str], IntArray] = {}
+        if curve is not None:
+            nodes, stages = (curve.keys[key].to_pylist() for key in ("node", "stage"))
+            book = {(nodes[i], stages[i]): curve.values[i] for i in range(len(curve.values))}
+        own = [str(self.roster.node[who]) for who in self.roster.generators]
+        nodes_used = sorted(set(own))
+        by_node = {
+            stage: np.array([self._node_price(book, node, stage, day) for node in nodes_used]).reshape(
+                -1, PERIODS
+            )
+            for stage in ("day_ahead", "real_time")
+        }
+        weight = None
+        if self._rules.hour_weight == "generation":
+            weight = np.array(
+                [generation[[i for i, of in enumerate(own) if of == node]].sum(axis=0) for node in nodes_used]
+            )
+        user = {
+            stage: book[published]
+            if (published := (self._rules.user_price_node, stage)) in book
+            else hourly_user_price(by_node[stage], weight)
+            for stage in ("day_ahead", "real_time")
+        }
+        reference = (
+            user["day_ahead"]
+            if self._rules.contract_reference_node == self._rules.user_price_node
+            else self._node_price(book, self._rules.contract_reference_node, "day_ahead", day)
+        )
+        at = [nodes_used.index(node) for node in own]
+        return Prices(
+            user_day_ahead=user["day_ahead"],
+            user_real_time=user["real_time"],
+            reference=reference,
+            node_day_ahead=by_node["day_ahead"][at],
+            node_real_time=by_node["real_time"][at],
+            capacity=scaled(on(self._rules.capacity_price_cny_per_mwh, day, "capacity_price_cny_per_mwh"), 3),
+        )
+
+    def _node_price(
+        self, book: Mapping[tuple[str, str], IntArray], node: str, stage: str, day: date
+    ) -> IntArray:
+        price = book.get((node, stage))
+        if price is None:
+            self._price_gaps[node, stage].append(f"{day} (whole day)")
+            return np.full(PERIODS, MISSING, np.int64)
+        gaps = is_missing(price)
+        self._price_gaps_in(node, stage, day, gaps)
+        low = scaled(self._rules.clearing_price_floor_cny_per_mwh, 3)
+        high = scaled(self._rules.clearing_price_cap_cny_per_mwh, 3)
+        outside = ~gaps & ((price < low) | (price > high))
+        if outside.any():
+            self._price_limits[node, stage] += [f"{day} {LABELS[i]}" for i in np.flatnonzero(outside)]
+        return price
+
+    def _price_gaps_in(self, node: str, stage: str, day: date, gaps: np.ndarray) -> None:
+        if gaps.any():
+            self._price_gaps[node, stage] += [f"{day} {LABELS[i]}" for i in np.flatnonzero(gaps)]
+
+    def _gap_finding(self, gap: Gap, days: list[date]) -> Finding:
+        sentence = {
+            "missing_meter_day": "Meter {0} of {1} has no readings on {2}; its amounts are missing. Deliver them.",
+            "missing_reading": "Meter {0} of {1} has gaps in its readings on {2}; its amounts are missing. "
+            "Deliver the missing quarter-hours.",
+            "missing_position": "Participant {0} has no complete day-ahead position on {2}; its day-ahead amount is "
+            "missing. Deliver the position, zero if it declared nothing.",
+            "missing_contract_curve": "Contract {0} (buyer {1}) is valid but has no complete curve on {2}; the "
+            "contract amount of both sides is missing. Deliver the curve.",
+            "unsettled_meter_readings": "Meter {0} has readings on {2} but is not valid then for anyone who settles; "
+            "its energy is in nobody's account. Deliver the meter or the participant with its validity.",
+            "unsettled_positions": "{0} has a position on {2} but settles nothing wholesale then; it is not used.",
+            "unsettled_contract_curves": "Contract {0} has a curve on {2} but is not valid then; it is not used.",
+        }[gap.what]
+        return Finding(
+            gap.what,
+            Severity.REVIEW if gap.what.startswith("unsettled_") else Severity.BLOCK,
+            gap.subject,
+            sentence.format(gap.subject, gap.participant or "outside", _some(list(map(str, days)))),
+            city=self.roster.city.get(gap.participant) if gap.participant else None,
+            evidence={"dates": list(map(str, days)), "participant_id": gap.participant},
+        )
+
+    def _price_gap_finding(self, node: str, stage: str, stamps: list[str]) -> Finding:
+        return Finding(
+            "missing_price",
+            Severity.BLOCK,
+            f"{node}/{stage}",
+            f"The {stage.replace('_', '-')} price of node {node} is missing on {_some(stamps)}; every amount that "
+            "rests on it is missing. Deliver a prices file with these values.",
+            evidence={"missing": stamps},
+        )
+
+    def _price_limit_finding(self, node: str, stage: str, stamps: list[str]) -> Finding:
+        low, high = self._rules.clearing_price_floor_cny_per_mwh, self._rules.clearing_price_cap_cny_per_mwh
+        return Finding(
+            "price_out_of_limits",
+            Severity.REVIEW,
+            f"{node}/{stage}",
+            f"The {stage.replace('_', '-')} price of node {node} lies outside {low}..{high} 元/MWh on "
+            f"{_some(stamps)} (R24, SD822); it is settled as delivered. Ask the dispatch centre.",
+            evidence={"periods": stamps},
+        )
+
+
+def _identity(rows: Index, height: int) -> bool:
+    return len(rows) == height and bool((rows == np.arange(height)).all())
+
+
+def _equal(texts: pa.StringArray, wanted: str) -> np.ndarray:
+    return np.asarray(pc.equal(texts, pa.scalar(str(wanted))).to_numpy(zero_copy_only=False))
+
+
+def _some(items: list[str]) -> str:
+    return ", ".join(items) if len(items) <= 4 else f"{', '.join(items[:3])} and {len(items) - 3} more"

@@ -1,0 +1,175 @@
+"""Who is who on a day: participants, meters and contracts by validity (ruling 11), as array indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from market.money import IntArray, scaled
+from market.periods import Month
+from market.tables import ParticipantKind
+from settlement.findings import Finding, Severity
+
+Index = NDArray[np.intp]
+OUTSIDE = -1
+USER_KINDS = (ParticipantKind.WHOLESALE_USER, ParticipantKind.RETAILER, ParticipantKind.GRID_COMPANY)
+METERED_KINDS = (
+    ParticipantKind.WHOLESALE_USER,
+    ParticipantKind.RETAIL_USER,
+    ParticipantKind.AGENCY_USER,
+    ParticipantKind.RESIDENTS,
+    ParticipantKind.GENERATOR,
+)
+
+
+def valid_on(frame: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Rows with ``valid_from <= day < valid_to`` (open where ``valid_to`` is empty)."""
+    started = frame["valid_from"].map(lambda start: start <= day)
+    running = frame["valid_to"].map(lambda end: end is None or pd.isna(end) or day < end)
+    return frame[started & running]
+
+
+def valid_in(frame: pd.DataFrame, month: Month) -> pd.DataFrame:
+    """Rows that hold on any day of the month."""
+    started = frame["valid_from"].map(lambda start: start < month.after)
+    running = frame["valid_to"].map(lambda end: end is None or pd.isna(end) or month.first < end)
+    return frame[started & running]
+
+
+@dataclass(frozen=True)
+class DayRoster:
+    """Indices that hold on one day.
+
+    meter_ids with, per meter, participant (into Roster.metered), multiplier (0.001) and direction;
+    holder: per metered participant the settling row (users first, then generators), RESIDENTS_ROW or OUTSIDE.
+    """
+
+    meter_ids: pd.Index
+    participant: Index
+    multiplier: IntArray
+    direction: IntArray
+    holder: Index
+    contract_ids: pd.Index
+    contract_price: IntArray
+    buyer: Index
+    seller: Index
+
+
+class Roster:
+    """The month's participants, meters and contracts."""
+
+    def __init__(
+        self, month: Month, participants: pd.DataFrame, meters: pd.DataFrame, contracts: pd.DataFrame
+    ) -> None:
+        self.month = month
+        self._participants = valid_in(participants, month)
+        self._meters = valid_in(meters, month)
+        self._contracts = valid_in(contracts, month)
+        last = self._participants.sort_values("valid_from", kind="stable").groupby("participant_id").last()
+        self.kind: dict[str, str] = last["kind"].to_dict()
+        self.city: dict[str, str | None] = {who: city or None for who, city in last["city"].items()}
+        self.node: dict[str, str | None] = {who: node or None for who, node in last["node"].items()}
+        self.users = self._of_kinds(USER_KINDS)
+        self.generators = self._of_kinds((ParticipantKind.GENERATOR,))
+        self.metered = self._of_kinds(METERED_KINDS)
+        self.agency_users = self._of_kinds((ParticipantKind.AGENCY_USER,))
+        self.parties = pd.Index([*self.users, *self.generators])
+        self._spans: tuple[tuple[date, date, DayRoster], ...] = tuple(self._build_spans())
+
+    @property
+    def residents_row(self) -> int:
+        """The settling row of residents, after users and generators."""
+        return len(self.users) + len(self.generators)
+
+    @cached_property
+    def grid_company(self) -> str:
+        """The one grid company of the province; ValueError when there is none or more than one."""
+        companies = self._of_kinds((ParticipantKind.GRID_COMPANY,))
+        if len(companies) != 1:
+            raise ValueError(
+                f"{len(companies)} participants have kind grid_company in {self.month}; deliver a participants "
+                "file with exactly one, it buys between provinces and holds the agency book."
+            )
+        return companies[0]
+
+    def on(self, day: date) -> DayRoster:
+        """The roster of one day of the month."""
+        for first, after, roster in self._spans:
+            if first <= day < after:
+                return roster
+        raise ValueError(f"{day} is not in {self.month}.")
+
+    def findings(self) -> Iterator[Finding]:
+        """Participants with a meter or a retailer that nothing settles."""
+        day = self._spans[-1][2]
+        for position, who in enumerate(self.metered):
+            if day.holder[position] == OUTSIDE and position in set(day.participant.tolist()):
+                yield Finding(
+                    "retailer_unknown",
+                    Severity.BLOCK,
+                    who,
+                    f"{who} is a retail user without a retailer that is valid in {self.month}; its energy would be "
+                    "settled by nobody. Deliver a participants file that names its retailer.",
+                    city=self.city.get(who),
+                )
+
+    def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
+        return tuple(sorted(who for who, kind in self.kind.items() if kind in kinds))
+
+    def _build_spans(self) -> Iterator[tuple[date, date, DayRoster]]:
+        edges = {self.month.first, self.month.after}
+        for frame in (self._participants, self._meters, self._contracts):
+            for column in ("valid_from", "valid_to"):
+                edges |= {
+                    edge
+                    for edge in frame[column]
+                    if edge is not None and not pd.isna(edge) and self.month.first < edge < self.month.after
+                }
+        ordered = sorted(edges)
+        for first, after in pairwise(ordered):
+            yield first, after, self._build(first)
+
+    def _build(self, day: date) -> DayRoster:
+        participants = valid_on(self._participants, day).set_index("participant_id")
+        meters = valid_on(self._meters, day)
+        meters = meters[
+            meters["participant_id"].isin(self.metered) & meters["participant_id"].isin(participants.index)
+        ]
+        contracts = valid_on(self._contracts, day)
+        parties = self.parties
+        return DayRoster(
+            meter_ids=pd.Index(meters["meter_id"]),
+            participant=pd.Index(self.metered).get_indexer(meters["participant_id"]),
+            multiplier=np.array([scaled(value, 3) for value in meters["multiplier"]], dtype=np.int64),
+            direction=np.array(meters["direction"], dtype=np.int64),
+            holder=self._holders(participants, parties),
+            contract_ids=pd.Index(contracts["contract_id"]),
+            contract_price=np.array(
+                [scaled(value, 3) for value in contracts["price_cny_per_mwh"]], dtype=np.int64
+            ),
+            buyer=parties.get_indexer(contracts["buyer_id"]),
+            seller=parties.get_indexer(contracts["seller_id"]),
+        )
+
+    def _holders(self, participants: pd.DataFrame, parties: pd.Index) -> Index:
+        kinds, retailers = participants["kind"].to_dict(), participants["retailer_id"].to_dict()
+        row_of = {who: row for row, who in enumerate(parties)}
+
+        def holder(who: str) -> int:
+            kind = kinds.get(who)
+            if kind == ParticipantKind.RESIDENTS:
+                return self.residents_row
+            if kind == ParticipantKind.AGENCY_USER:
+                return row_of[self.grid_company]
+            if kind == ParticipantKind.RETAIL_USER:
+                return row_of.get(retailers[who], OUTSIDE)
+            return row_of.get(who, OUTSIDE)
+
+        return np.array([holder(who) for who in self.metered], dtype=np.intp)

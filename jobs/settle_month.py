@@ -1,0 +1,356 @@
+"""月结: settle a month from the warehouse into an immutable run (architecture §2; rulings 13-14)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+
+from jobs.demand_response import EVENT_TABLES, LOOK_BACK, MonthEvents, settle_events
+from jobs.month_inputs import MONTH_CURVES, MonthInputs
+from jobs.progress import Progress, silent
+from jobs.roster import METERED_KINDS, Roster, valid_on
+from market.money import scaled, yuan
+from market.periods import Month
+from market.profiles import RuleProfile, profile
+from settlement.day import settle_day
+from settlement.findings import Finding, Severity
+from settlement.interprovincial import Section, Trade, TradeSettlement, settle_trades
+from settlement.month import MonthSettlement, Parties, settle_month
+from warehouse import run_tables, runs
+from warehouse.curves import curve_inputs
+from warehouse.deliveries import newest_recorded_at
+from warehouse.home import Home
+from warehouse.lock import exclusive
+from warehouse.records import read_records, record_inputs
+
+KINDS = ("draft", "final", "correction")
+MONTH_RECORDS = ("participants", "meters", "contracts", "sections", "paths", "trades", "capacity_available")
+LOCK = "settlement"
+
+
+class NothingToSettleError(ValueError):
+    """No meter readings of the month are in the warehouse."""
+
+
+@dataclass(frozen=True)
+class MonthRun:
+    """The run and whether it was computed now or existed; ``differences`` is filled by ``force``."""
+
+    run: runs.Run
+    computed: bool
+    differences: tuple[str, ...] = ()
+
+
+def settle(
+    home: Home,
+    month: Month,
+    *,
+    kind: str = "draft",
+    profile_name: str = "SD_2022",
+    as_of: datetime | None = None,
+    force: bool = False,
+    wait_seconds: float = 600,
+    progress: Progress = silent,
+) -> MonthRun:
+    """Settle a month; the same inputs, rules and software give the run that already exists.
+
+    force: compute again in a temporary folder and compare byte by byte with the existing run.
+    Raises NothingToSettleError, warehouse.lock's refusal after ``wait_seconds``, LedgerNotBalancedError.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is not a kind of run; choose one of {', '.join(KINDS)}.")
+    rules = profile(profile_name)
+    as_of = as_of or newest_recorded_at(home)
+    with ExitStack() as stack:
+        stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
+        inputs = month_inputs(home, month, as_of)
+        newest = runs.latest_run(home, kind, str(month))
+        compute = partial(_compute, home, month, rules, as_of, progress)
+        if newest is not None and _identity(month, kind, rules, inputs, newest.previous).run_id == UUID(
+            newest.run_id
+        ):
+            differences = runs.verify(newest)
+            if force:
+                again = Path(
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="gridsettle-", dir=home.root))
+                )
+                differences += runs.recompute(again, newest, compute)
+            return MonthRun(newest, computed=force, differences=tuple(differences))
+        identity = _identity(month, kind, rules, inputs, None if newest is None else newest.run_id)
+        left = runs.orphan(home, identity.run_id)
+        if left is not None:
+            return MonthRun(runs.register(home, left), computed=False)
+        number = 1 if newest is None else newest.version + 1
+        return MonthRun(runs.write_run(home, identity, number, as_of, compute), computed=True)
+
+
+def month_inputs(home: Home, month: Month, as_of: datetime | None) -> tuple[runs.InputFile, ...]:
+    """The delivered files that the month rests on, by hash (ruling 13)."""
+    history = min((start for start in _event_history(home, month, as_of)), default=month.first)
+    delivered = [
+        *(
+            entry
+            for table in (*MONTH_RECORDS, *EVENT_TABLES)
+            for entry in record_inputs(home, table, as_of=as_of)
+        ),
+        *(
+            entry
+            for table in MONTH_CURVES
+            for entry in curve_inputs(
+                home, table, history if table == "meter_readings" else month.first, month.after, as_of=as_of
+            )
+        ),
+    ]
+    if not any(curve_inputs(home, "meter_readings", month.first, month.after, as_of=as_of)):
+        raise NothingToSettleError(
+            f"There are no meter readings of {month} in the warehouse; run `gridsettle ingest` on the month's files."
+        )
+    return tuple(sorted({runs.InputFile(f"{sha[:16]}/{name}", sha, rows) for sha, name, rows in delivered}))
+
+
+def _event_history(home: Home, month: Month, as_of: datetime | None) -> list[date]:
+    events = read_records(home, "dr_events", as_of=as_of)
+    return [day - LOOK_BACK for day in events["date"] if Month.of(day) == month]
+
+
+def _identity(
+    month: Month, kind: str, rules: RuleProfile, inputs: tuple[runs.InputFile, ...], previous: str | None
+) -> runs.RunIdentity:
+    return runs.RunIdentity(
+        kind, str(month), rules.name, rules.sha256, inputs, previous, installed_version("gridsettle")
+    )
+
+
+def _compute(
+    home: Home,
+    month: Month,
+    profile_used: RuleProfile,
+    as_of: datetime | None,
+    progress: Progress,
+    folder: Path,
+    run_id: UUID,
+) -> Mapping[str, Any]:
+    rules, matrix = profile_used.settled
+    records = {table: read_records(home, table, as_of=as_of) for table in MONTH_RECORDS}
+    roster = Roster(month, records["participants"], records["meters"], records["contracts"])
+    trades, trade_findings = _trades(records, month, rules.landed_price_tolerance_cny_per_mwh)
+    events = MonthEvents.read(home, month, as_of)
+    inputs = MonthInputs(home, month, roster, rules, trades.imports, as_of, keep=events.days)
+    settled = [
+        settle_day(market) for market in progress(inputs.days(), "settle", total=len(list(month.days())))
+    ]
+    parties = _parties(roster, inputs, records, month)
+    response = settle_events(home, events, roster, inputs, rules, as_of)
+    result = settle_month(
+        parties, settled, trades, response.amounts, rules, matrix, _openings(home, matrix, month)
+    )
+    findings = [
+        *result.findings,
+        *trade_findings,
+        *roster.findings(),
+        *inputs.findings(),
+        *response.findings,
+        *_kind_findings(roster, records["meters"]),
+        *_missing_lines(result),
+    ]
+    tables = {
+        "lines.parquet": run_tables.lines_table(result.lines, matrix),
+        "daily.parquet": run_tables.daily_table(result.daily),
+        "postings.parquet": run_tables.postings_table(result.postings, run_id),
+        "accounts.parquet": run_tables.accounts_table(result.accounts),
+        "baseline.parquet": run_tables.baseline_table(response.baselines),
+        "response.parquet": run_tables.response_table(response.responses),
+        "allocation.parquet": run_tables.allocation_table(response.allocations),
+        "findings.parquet": run_tables.findings_table(findings, run_id),
+    }
+    rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
+    blocked = any(finding.severity is Severity.BLOCK for finding in findings)
+    return {
+        "rows": rows,
+        "totals": _totals(result, findings, events),
+        "status": "blocked" if blocked else "ready",
+    }
+
+
+def _parties(
+    roster: Roster, inputs: MonthInputs, records: Mapping[str, pd.DataFrame], month: Month
+) -> Parties:
+    holder = roster.on(month.first).holder
+    energy, measured = inputs.energy.tolist(), inputs.measured.tolist()
+    by_row: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for i, row in enumerate(holder.tolist()):
+        by_row[row][0] += energy[i]
+        by_row[row][1] += measured[i]
+    settling = (*roster.users, *roster.generators)
+    shares = {who: _ppm(energy[i], measured[i]) for i, who in enumerate(roster.metered)}
+    shares |= {settling[row]: _ppm(*sums) for row, sums in by_row.items() if 0 <= row < len(settling)}
+    incomplete = dict(zip(roster.metered, inputs.incomplete.tolist(), strict=True))
+    month_energy = dict(zip(roster.metered, energy, strict=True))
+    contracts = records["contracts"]
+    sides = set(contracts["buyer_id"]) | set(contracts["seller_id"])
+    capacity = records["capacity_available"]
+    return Parties(
+        users=roster.users,
+        generators=roster.generators,
+        grid_company=roster.grid_company,
+        city=roster.city,
+        measured_ppm=shares,
+        agency_energy={who: None if incomplete[who] else month_energy[who] for who in roster.agency_users},
+        capacity_mw_micro={
+            who: scaled(mw, 6)
+            for who, of, mw in zip(
+                capacity["participant_id"], capacity["month"], capacity["capacity_mw"], strict=True
+            )
+            if of == str(month)
+        },
+        without_contract=frozenset(who for who in settling if who not in sides),
+    )
+
+
+def _ppm(energy: int, measured: int) -> int:
+    return 1_000_000 if energy == 0 else measured * 1_000_000 // energy
+
+
+def _trades(
+    records: Mapping[str, pd.DataFrame], month: Month, tolerance: Decimal
+) -> tuple[TradeSettlement, list[Finding]]:
+    table = records["trades"]
+    in_month = table[[Month.of(day) == month for day in table["date"]]]
+    trades = [
+        Trade(
+            row.trade_id,
+            row.date,
+            row.stage,
+            row.period,
+            row.path_id,
+            row.seller_id,
+            row.sell_price,
+            row.landed_price,
+            row.executed_sell_mw,
+            row.executed_buy_mw,
+        )
+        for row in in_month.sort_values("trade_id").itertuples()
+    ]
+    sections, findings = _sections(records, sorted({(trade.path_id, trade.day) for trade in trades}))
+    return settle_trades(trades, sections, tolerance), findings
+
+
+def _sections(
+    records: Mapping[str, pd.DataFrame], wanted: Sequence[tuple[str, date]]
+) -> tuple[dict[tuple[str, date], list[Section]], list[Finding]]:
+    paths = records["paths"].sort_values(["path_id", "seq"])
+    found: dict[tuple[str, date], list[Section]] = {}
+    later: dict[str, Finding] = {}
+    for path_id, day in wanted:
+        valid = valid_on(records["sections"], day).set_index("section_id")
+        found[path_id, day] = []
+        for section_id in paths.loc[paths["path_id"] == path_id, "section_id"]:
+            row = valid.loc[section_id]
+            loss_rate = Decimal(0) if row["loss_included"] else row["loss_rate"]
+            found[path_id, day].append(
+                Section(section_id, row["owner_id"], row["tariff_cny_per_mwh"], loss_rate)
+            )
+            effective = row["source_effective_from"]
+            if effective is not None and not pd.isna(effective) and effective > day:
+                later[section_id] = Finding(
+                    "tariff_effective_later",
+                    Severity.INFORM,
+                    section_id,
+                    f"Section {section_id} is settled at {row['tariff_cny_per_mwh']} 元/MWh of {row['source']}, in "
+                    f"force from {effective}, after the days settled here; deliver the tariff of the time where "
+                    "this is not meant.",
+                    evidence={"source": row["source"], "effective_from": str(effective)},
+                )
+    return found, list(later.values())
+
+
+def _openings(home: Home, matrix: Any, month: Month) -> dict[str, int]:
+    """Closing balances of the month before, of accounts that carry forward (its final run, else its draft)."""
+    before = Month.of(month.first - timedelta(days=1))
+    previous = runs.latest_run(home, "final", str(before)) or runs.latest_run(home, "draft", str(before))
+    if previous is None:
+        return {}
+    accounts = pd.read_parquet(previous.folder / "accounts.parquet")
+    carried = {account.code for account in matrix.accounts if account.closes == "carry_forward"}
+    return {
+        row.account: scaled(row.closing_cny, 2) for row in accounts.itertuples() if row.account in carried
+    }
+
+
+def _kind_findings(roster: Roster, meters: pd.DataFrame) -> list[Finding]:
+    with_meter = set(meters["participant_id"])
+    return [
+        Finding(
+            "kind_not_settled",
+            Severity.BLOCK,
+            who,
+            f"{who} is of kind {kind} and has a meter, but this version has no energy charge for that kind; its "
+            "energy is in nobody's account. Settle it by hand and waive this finding by name.",
+            city=roster.city.get(who),
+        )
+        for who, kind in sorted(roster.kind.items())
+        if who in with_meter and kind not in METERED_KINDS
+    ]
+
+
+def _missing_lines(result: MonthSettlement) -> list[Finding]:
+    missing: dict[str, list[str]] = defaultdict(list)
+    for line in result.lines:
+        if line.amount_fen is None:
+            missing[line.charge_code].append(line.participant_id)
+    return [
+        Finding(
+            "missing_amount",
+            Severity.BLOCK,
+            code,
+            f"{len(who)} lines of {code} have no amount because an input is missing; they are not posted and the "
+            "run cannot be approved. Mend the findings on missing inputs and settle again.",
+            evidence={"participants": who[:50], "count": len(who)},
+        )
+        for code, who in sorted(missing.items())
+    ]
+
+
+def _totals(result: MonthSettlement, findings: Sequence[Finding], events: MonthEvents) -> dict[str, Any]:
+    systems = list(result.systems.values())
+    charged = [line.amount_fen for line in result.lines if line.amount_fen is not None]
+    severities = [str(finding.severity) for finding in findings]
+    return {
+        "use_mwh": _mwh([system.use for system in systems]),
+        "generation_mwh": _mwh([system.generation for system in systems]),
+        "import_mwh": _mwh([system.imported for system in systems]),
+        "loss_mwh": _mwh([system.loss for system in systems]),
+        "charges_cny": str(yuan(sum(fen for fen in charged if fen > 0))),
+        "credits_cny": str(yuan(sum(fen for fen in charged if fen < 0))),
+        "lines": len(result.lines),
+        "missing_lines": len(result.lines) - len(charged),
+        "participants": len({line.participant_id for line in result.lines}),
+        "events": len(events.events),
+        "demand_response_cny": str(
+            yuan(
+                -sum(
+                    line.amount_fen or 0
+                    for line in result.lines
+                    if line.charge_code == "demand_response_payment"
+                )
+            )
+        ),
+        "findings": {severity: severities.count(severity) for severity in map(str, Severity)},
+    }
+
+
+def _mwh(parts: Sequence[int | None]) -> str | None:
+    known = [part for part in parts if part is not None]
+    return str(Decimal(sum(known)).scaleb(-6)) if len(known) == len(parts) else None

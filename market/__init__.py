@@ -1,0 +1,1 @@
+"""The vocabulary of the market: periods, curves, money, nodes and paths, rule profiles, calendars."""

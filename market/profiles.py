@@ -1,0 +1,280 @@
+"""Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
+
+A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
+``charges.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``;
+a value without its clause is refused. A rule that can change inside a month is a list of such entries.
+"""
+
+from __future__ import annotations
+
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Generic, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from market.tables import ParticipantKind
+
+Value = TypeVar("Value")
+
+
+class Certainty(StrEnum):
+    """How sure a rule is: its text was read, a second source says so, our reading, or our design."""
+
+    RULE_TEXT = "rule_text"
+    SECONDARY = "secondary"
+    AUTHORS_READING = "authors_reading"
+    DESIGN = "design"
+
+
+class Strict(BaseModel):
+    """Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Provenance(Strict):
+    """Where one value of a profile comes from and when it holds."""
+
+    unit: str
+    clause: str
+    valid_from: date
+    valid_to: date | None = None
+    certainty: Certainty
+
+
+class Dated(Strict, Generic[Value]):
+    """One value with the days it holds: ``valid_from`` inclusive, ``valid_to`` exclusive, None open."""
+
+    value: Value
+    unit: str
+    clause: str
+    valid_from: date
+    valid_to: date | None = None
+    certainty: Certainty
+
+    def holds(self, day: date) -> bool:
+        """True on a day inside the validity."""
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+
+class RuleNotInForceError(LookupError):
+    """No entry of a dated rule holds on the day asked for."""
+
+
+def on(rule: tuple[Dated[Value], ...], day: date, name: str) -> Value:
+    """The value of a dated rule on ``day``; RuleNotInForceError when none or more than one entry holds."""
+    holding = [entry for entry in rule if entry.holds(day)]
+    if len(holding) != 1:
+        raise RuleNotInForceError(
+            f"{len(holding)} entries of {name} hold on {day}; the profile must have exactly one. "
+            "Mend valid_from and valid_to of its entries."
+        )
+    return holding[0].value
+
+
+class RuleSet(Strict):
+    """Fields read from ``{value, unit, clause, ...}`` entries; what stands beside the value is ``provenance``."""
+
+    provenance: dict[str, Provenance] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_values(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        plain: dict[str, Any] = {"provenance": {}}
+        for name, entry in raw.items():
+            if isinstance(entry, list):
+                plain[name] = entry
+            elif isinstance(entry, dict) and "value" in entry and "clause" in entry:
+                plain[name] = entry["value"]
+                plain["provenance"][name] = {key: entry[key] for key in entry if key != "value"}
+            else:
+                raise ValueError(
+                    f"Rule {name} must be written as {{value, unit, clause, valid_from, certainty}}."
+                )
+        return plain
+
+
+class InterprovincialRules(RuleSet):
+    """Formats and limits of the inter-provincial spot market (market.md A.4-A.8, F.5)."""
+
+    floor_cny_per_mwh: Decimal
+    cap_cny_per_mwh: Decimal
+    segments: int
+    mw_step: Decimal
+    price_step_cny_per_mwh: Decimal
+    truncate_seller_mw: bool
+    ramp_mw: Decimal | None
+    ramp_tolerance_mw: Decimal | None
+    daily_price_cap_scaling: bool
+    bids_open: time
+    gate_closure: time
+    first_bid_on_disk: time
+    approval_alarm: time
+    approved_by: time
+
+
+class ProvincialRules(RuleSet):
+    """Settlement rules of the receiving province (market.md B, C; rulings 5-8)."""
+
+    home_node: str
+    user_price_node: str
+    contract_reference_node: str
+    hour_weight: Literal["generation", "simple"]
+    clearing_price_floor_cny_per_mwh: Decimal
+    clearing_price_cap_cny_per_mwh: Decimal
+    capacity_price_cny_per_mwh: tuple[Dated[Decimal], ...]
+    passthrough_policy: Literal["agency_users"]
+    loss_rate_low: Decimal
+    loss_rate_high: Decimal
+    landed_price_tolerance_cny_per_mwh: Decimal
+    value_of_lost_load_cny_per_mwh: Decimal
+    day_ahead_results_at: time
+    look_back_months: int
+    draft_working_day: int
+    final_working_day: int
+    bills_working_day: int
+    dr_allocation_rule: Literal[
+        "consumption",
+        "users_and_nonmarket_generation",
+        "positive_deviation",
+        "benefit",
+        "two_tranche",
+        "talmud",
+        "shapley",
+    ]
+    dr_residual_rule: Literal["consumption", "users_and_nonmarket_generation"]
+    dr_time_coefficients: tuple[tuple[int, Decimal], ...]
+    dr_adjustment_hours: int
+    dr_adjustment_buffer_hours: int
+    dr_adjustment_cap: tuple[Decimal, Decimal]
+
+
+class Charge(Strict):
+    """One row of the charge matrix: who pays whom, by which key, on which account, by which clause."""
+
+    code: str
+    subject_code: str | None
+    name_zh: str
+    name_en: str
+    account: str
+    payers: tuple[ParticipantKind, ...]
+    payees: tuple[ParticipantKind, ...] = ()
+    counter_account: str | None = None
+    key: str
+    period: Literal["quarter_hour", "hour", "day", "month", "event"]
+    metered: bool
+    clause: str
+    certainty: Certainty
+
+    @model_validator(mode="after")
+    def _two_sides(self) -> Charge:
+        if not self.payers or not (self.payees or self.counter_account):
+            raise ValueError(
+                f"Charge {self.code} has only one side; name its payers and its payees, or the account it closes."
+            )
+        return self
+
+
+class ClearingAccount(Strict):
+    """A clearing account and the rule by which it closes (ruling 3)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    closes: Literal["zero", "carry_forward"]
+    rule: str
+
+
+class Transfer(Strict):
+    """A movement between two clearing accounts."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    debit: str
+    credit: str
+    clause: str
+
+
+class ChargeMatrix(Strict):
+    """All charges, transfers and clearing accounts of a profile."""
+
+    accounts: tuple[ClearingAccount, ...]
+    transfers: tuple[Transfer, ...]
+    charges: tuple[Charge, ...]
+
+    @model_validator(mode="after")
+    def _accounts_exist(self) -> ChargeMatrix:
+        known = {account.code for account in self.accounts}
+        used = {charge.account for charge in self.charges}
+        used |= {side for transfer in self.transfers for side in (transfer.debit, transfer.credit)}
+        if used - known:
+            raise ValueError(f"Accounts {sorted(used - known)} are used but not declared under accounts.")
+        return self
+
+    def charge(self, code: str) -> Charge:
+        """The charge of that code; KeyError with a sentence when the profile has none."""
+        for charge in self.charges:
+            if charge.code == code:
+                return charge
+        raise KeyError(f"Charge {code} is not in this profile; its charges.yaml lists what is settled.")
+
+
+class RuleProfile(Strict):
+    """A named set of rules. ``sha256`` identifies the exact text it was read from."""
+
+    name: str
+    title: str
+    sha256: str
+    interprovincial: InterprovincialRules | None = None
+    provincial: ProvincialRules | None = None
+    matrix: ChargeMatrix | None = None
+
+    @property
+    def settled(self) -> tuple[ProvincialRules, ChargeMatrix]:
+        """The provincial rules and the charge matrix; ValueError for a profile that settles nothing."""
+        if self.provincial is None or self.matrix is None:
+            raise ValueError(
+                f"Profile {self.name} has no settlement rules; choose a provincial one such as SD_2022."
+            )
+        return self.provincial, self.matrix
+
+    @property
+    def traded(self) -> InterprovincialRules:
+        """The inter-provincial rules; ValueError for a profile without them."""
+        if self.interprovincial is None:
+            raise ValueError(
+                f"Profile {self.name} has no inter-provincial rules; choose one such as IPSPOT_2022_TRIAL."
+            )
+        return self.interprovincial
+
+
+def profile_names() -> list[str]:
+    """The packaged profiles."""
+    return sorted(
+        entry.name for entry in files("data").joinpath("reference/profiles").iterdir() if entry.is_dir()
+    )
+
+
+@cache
+def profile(name: str) -> RuleProfile:
+    """A packaged profile, read and checked once. Raises ValueError for a name that is not packaged."""
+    if name not in profile_names():
+        raise ValueError(f"There is no rule profile {name!r}; packaged are {', '.join(profile_names())}.")
+    folder = files("data").joinpath("reference/profiles", name)
+    texts = {
+        part: folder.joinpath(f"{part}.yaml").read_bytes()
+        for part in ("rules", "charges")
+        if folder.joinpath(f"{part}.yaml").is_file()
+    }
+    content = yaml.safe_load(texts["rules"])
+    if "charges" in texts:
+        content["matrix"] = yaml.safe_load(texts["charges"])
+    digest = sha256(b"\0".join(texts[part] for part in sorted(texts))).hexdigest()
+    return RuleProfile.model_validate({**content, "name": name, "sha256": digest})

@@ -1,0 +1,1 @@
+"""Forecast, scenarios, procurement and bid curves, inter-provincial clearing, hindsight: pure calculation."""

@@ -1,0 +1,183 @@
+"""Checks of a bid before it leaves the house (事中校核; market.md A.4, A.8.2, D; users.md T2).
+
+A bid has one row a segment with period, segment, mw and price_cny_per_mwh; cells may be text as read from a
+file. Every problem is one sentence that names the period and the value. A bid with a problem must not be exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from market.periods import PERIODS, label
+from market.profiles import InterprovincialRules
+from optimization.forecast import FloatArray
+from optimization.purchase import BID_COLUMNS
+
+SHIFTS = (-2, -1, 1, 2)
+CLEARLY_NEARER = 0.5  # a moved curve must halve what separates the bid from its reference
+NOTICEABLE = 0.05  # of the bid's energy; below that, bid and reference agree as they stand
+
+
+@dataclass(frozen=True)
+class BidLimits:
+    """What a bid is held against; arrays (96,) MW at the buyer node.
+
+    gap_mw: the expected gap. need_limit_mw: the most that may be bid. capability_mw: what all paths carry
+    together. curtailed_mw: renewable energy curtailed, None when no series says so. yesterday_mw: total of
+    yesterday's bid, None when there is none.
+    """
+
+    rules: InterprovincialRules
+    gap_mw: FloatArray
+    need_limit_mw: FloatArray
+    capability_mw: FloatArray
+    curtailed_mw: FloatArray | None = None
+    yesterday_mw: FloatArray | None = None
+
+
+def problems(bid: pd.DataFrame, limits: BidLimits) -> list[str]:
+    """Everything that is wrong with a bid, by period; an empty list is a bid that may be exported.
+
+    bid: period, segment, mw, price_cny_per_mwh, other columns ignored; a bid without rows buys nothing.
+    """
+    missing = [column for column in BID_COLUMNS if column not in bid.columns]
+    if missing:
+        return [f"The bid has no column {', '.join(missing)}; it needs {', '.join(BID_COLUMNS)}."]
+    rows, found = _read(bid)
+    for period in sorted({row.period for row in rows}):
+        found += _period(period, [row for row in rows if row.period == period], limits)
+    mw = np.zeros(PERIODS)
+    for row in rows:
+        mw[row.period - 1] += float(row.mw)
+    return [*found, *_shifted(mw, limits)]
+
+
+@dataclass(frozen=True)
+class _Row:
+    period: int
+    segment: int
+    mw: Decimal
+    price: Decimal
+
+
+def _read(bid: pd.DataFrame) -> tuple[list[_Row], list[str]]:
+    rows: list[_Row] = []
+    found: list[str] = []
+    cells = zip(*(bid[column].tolist() for column in BID_COLUMNS), strict=True)
+    for line, (period, segment, mw, price) in enumerate(cells, start=1):
+        numbers = [_number(cell) for cell in (period, segment, mw, price)]
+        unread = [name for name, number in zip(BID_COLUMNS, numbers, strict=True) if number is None]
+        if unread:
+            found.append(f"Row {line} (period {period}): {', '.join(unread)} is no number.")
+            continue
+        t, n, power, at = (number for number in numbers if number is not None)
+        if t != t.to_integral_value() or not 1 <= t <= PERIODS:
+            found.append(f"Row {line}: period {t} does not exist; a day has the periods 1 to {PERIODS}.")
+        elif n != n.to_integral_value():
+            found.append(f"Period {t}: segment {n} is no whole number.")
+        else:
+            rows.append(_Row(int(t), int(n), power, at))
+    return rows, found
+
+
+def _number(cell: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(cell).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _period(period: int, rows: list[_Row], limits: BidLimits) -> Iterator[str]:
+    here = f"Period {period} ({label(period)})"
+    rows = sorted(rows, key=lambda row: row.segment)
+    yield from _format(here, rows, limits.rules)
+    total = sum(float(row.mw) for row in rows)
+    need, capability = limits.need_limit_mw[period - 1], limits.capability_mw[period - 1]
+    if total > need + 1e-6:
+        yield f"{here}: {total:g} MW are bid but the gap is at most {need:g} MW; bid no more than the need."
+    if total > capability + 1e-6:
+        yield f"{here}: {total:g} MW are bid but the paths carry {capability:.3f} MW; the rest can never clear."
+    if limits.curtailed_mw is not None and limits.curtailed_mw[period - 1] > 0:
+        yield (
+            f"{here}: {total:g} MW are bid while {limits.curtailed_mw[period - 1]:g} MW of renewables are "
+            "curtailed; a province that curtails may not buy."
+        )
+
+
+def _format(here: str, rows: list[_Row], rules: InterprovincialRules) -> Iterator[str]:
+    if len(rows) > rules.segments:
+        yield f"{here}: {len(rows)} segments are bid; the market takes {rules.segments}."
+    numbers = [row.segment for row in rows]
+    if numbers != list(range(1, len(rows) + 1)):
+        yield f"{here}: segments are numbered {', '.join(map(str, numbers))}; count 1, 2, 3 … without a gap."
+    for row in rows:
+        where = f"{here}, segment {row.segment}"
+        if row.mw <= 0 or row.mw % rules.mw_step != 0:
+            yield f"{where}: {row.mw} MW; power must be above 0 in steps of {rules.mw_step} MW."
+        if row.price % rules.price_step_cny_per_mwh != 0:
+            yield (
+                f"{where}: {row.price} 元/MWh; prices go in steps of {rules.price_step_cny_per_mwh} 元/MWh."
+            )
+        if not rules.floor_cny_per_mwh <= row.price <= rules.cap_cny_per_mwh:
+            yield (
+                f"{where}: {row.price} 元/MWh lies outside {rules.floor_cny_per_mwh} to "
+                f"{rules.cap_cny_per_mwh} 元/MWh."
+            )
+    for before, after in pairwise(rows):
+        if after.price > before.price:
+            yield (
+                f"{here}: segment {after.segment} bids {after.price} 元/MWh above segment {before.segment} with "
+                f"{before.price}; prices must not rise."
+            )
+
+
+def _shifted(mw: NDArray[np.float64], limits: BidLimits) -> Iterator[str]:
+    """Row/period alignment: a bid that fits the gap, or yesterday's bid, clearly better when moved."""
+    bidable = np.minimum(limits.need_limit_mw, limits.capability_mw)
+    forecast = [np.minimum(limits.gap_mw, limits.capability_mw), bidable]
+    shift = _better_shift(mw, forecast)
+    if shift is not None:
+        first = int(np.flatnonzero(mw)[0]) + 1
+        yield (
+            f"The bid stands {abs(shift)} row{'s' if abs(shift) > 1 else ''} too {'late' if shift > 0 else 'early'} "
+            f"(shift {shift:+d}): from period {first} ({label(first)}) on it follows the gap forecast of the periods "
+            f"{-shift:+d}; move the curve back."
+        )
+    elif limits.yesterday_mw is not None and limits.yesterday_mw.any():
+        shift = _better_shift(mw, [limits.yesterday_mw])
+        moved = shift is not None and _distance(mw, np.roll(limits.yesterday_mw, shift)) < NOTICEABLE
+        if moved and _distance_to(mw, forecast) >= NOTICEABLE:
+            yield (
+                f"The bid is yesterday's bid moved by {shift:+d} periods and does not follow today's gap; "
+                "check that rows and periods belong together."
+            )
+
+
+def _better_shift(mw: NDArray[np.float64], references: list[FloatArray]) -> int | None:
+    """The shift of the references that brings them clearly nearer to the bid; None when they fit as they stand."""
+    if not mw.any():
+        return None
+    here = _distance_to(mw, references)
+    by_shift = {shift: _distance_to(mw, [np.roll(one, shift) for one in references]) for shift in SHIFTS}
+    best = min(SHIFTS, key=lambda shift: (by_shift[shift], abs(shift)))
+    return best if here > NOTICEABLE and by_shift[best] < CLEARLY_NEARER * here else None
+
+
+def _distance_to(mw: NDArray[np.float64], references: list[FloatArray]) -> float:
+    return min(_distance(mw, reference) for reference in references)
+
+
+def _distance(mw: NDArray[np.float64], reference: FloatArray) -> float:
+    """Σ|bid − a·reference| / Σ bid with the best scale a, so that buying a share of the gap is no difference."""
+    size = float(reference @ reference)
+    scale = float(mw @ reference) / size if size > 0 else 0.0
+    return float(np.abs(mw - scale * reference).sum() / mw.sum())

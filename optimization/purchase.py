@@ -1,0 +1,177 @@
+"""What the morning bid is about: the day's problem, a bid, and what a bid costs.
+
+Power MW at the buyer node, prices 元/MWh, periods 1..96, a quarter of an hour each. Costs are positive when the
+buyer pays; the value of surplus energy is a credit. Money that leaves this room is whole fen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from market.money import half_up, yuan
+from market.periods import PERIODS, PERIODS_PER_HOUR
+from market.profiles import InterprovincialRules
+from optimization.forecast import FloatArray
+from optimization.scenarios import Scenarios
+from optimization.supply import Supply
+
+HOURS = 1 / PERIODS_PER_HOUR
+BID_COLUMNS = ("period", "segment", "mw", "price_cny_per_mwh")
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    """One step of a bid: MW and price are whole, segments of a period count 1, 2, … from the highest price."""
+
+    period: int
+    segment: int
+    mw: int
+    price_cny_per_mwh: int
+
+
+Bid = tuple[Segment, ...]
+
+
+def bid_of(steps: Iterable[tuple[int, int, int]]) -> Bid:
+    """A bid from (period, mw, price); steps of 0 MW are dropped, those of one period and price joined."""
+    joined: dict[tuple[int, int], int] = {}
+    for period, mw, price in steps:
+        if mw > 0:
+            joined[period, -price] = joined.get((period, -price), 0) + mw
+    segments: list[Segment] = []
+    for period, falling in sorted(joined):
+        number = segments[-1].segment + 1 if segments and segments[-1].period == period else 1
+        segments.append(Segment(period, number, joined[period, falling], -falling))
+    return tuple(segments)
+
+
+def bid_frame(bid: Bid, node: str) -> pd.DataFrame:
+    """node, period, segment, mw, price_cny_per_mwh: the rows clear() takes."""
+    frame = pd.DataFrame(
+        [(one.period, one.segment, one.mw, one.price_cny_per_mwh) for one in bid], columns=list(BID_COLUMNS)
+    )
+    frame.insert(0, "node", node)
+    return frame
+
+
+def bid_mw(bid: Bid) -> NDArray[np.int64]:
+    """(96,) MW of all segments of a period."""
+    total = np.zeros(PERIODS, dtype=np.int64)
+    for one in bid:
+        total[one.period - 1] += one.mw
+    return total
+
+
+@dataclass(frozen=True)
+class DemandResponse:
+    """A programme that can be called instead of importing (market.md E.4).
+
+    An event holds one power from its first to its last period; a customer is called at most once a day, so all
+    events of a day together stay within ``capability_mw``. ``called_with_the_bid``: its notice ends before the
+    gap is known, so the call is the same in every scenario; otherwise it follows the scenario.
+    """
+
+    program_id: str
+    capability_mw: float
+    cny_per_mwh: float
+    cny_per_mw_event: float
+    minimum_periods: int
+    maximum_periods: int
+    called_with_the_bid: bool
+
+    def lengths(self) -> range:
+        """Periods an event may last: the minimum, then in whole hours."""
+        return range(
+            self.minimum_periods, max(self.minimum_periods, self.maximum_periods) + 1, PERIODS_PER_HOUR
+        )
+
+    def cny_per_mw(self, periods: int) -> float:
+        """元 for one MW called over that many periods."""
+        return self.cny_per_mwh * periods * HOURS + self.cny_per_mw_event
+
+
+@dataclass(frozen=True)
+class Procurement:
+    """The problem of one day.
+
+    need_limit_mw: (96,) most that may be bid (declared need of the pre-balance, S14 A.4). provincial_price: (96,)
+    元/MWh a surplus MWh is worth, 0 where unknown.
+    """
+
+    supply: Supply
+    scenarios: Scenarios
+    demand_response: tuple[DemandResponse, ...]
+    need_limit_mw: NDArray[np.int64]
+    provincial_price: FloatArray
+    value_of_lost_load: float
+    rules: InterprovincialRules
+
+    @cached_property
+    def landed(self) -> FloatArray:
+        """Seller prices at the buyer node: (scenarios, paths, 96)."""
+        return self.supply.landed(self.scenarios.seller_price)
+
+    @cached_property
+    def capability_mw(self) -> FloatArray:
+        """(96,) MW all paths together can bring in."""
+        return self.supply.capability()
+
+    def bid_limit_mw(self) -> NDArray[np.int64]:
+        """(96,) whole MW a bid may have: the declared need, cut to transfer capability."""
+        return np.minimum(self.need_limit_mw, np.floor(self.capability_mw + 1e-9)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Expected cost of a day by component, whole fen; ``surplus`` is a credit and therefore not positive."""
+
+    purchase_fen: int
+    response_fen: int
+    shortage_fen: int
+    surplus_fen: int
+
+    @property
+    def total_fen(self) -> int:
+        """The sum of the components."""
+        return self.purchase_fen + self.response_fen + self.shortage_fen + self.surplus_fen
+
+    @property
+    def total_cny(self) -> Decimal:
+        """The total in yuan."""
+        return yuan(self.total_fen)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a bid leads to in each scenario.
+
+    MW arrays (scenarios, 96) at the buyer node: imported, demand response, load not served, surplus over the gap.
+    cost_cny: (scenarios, 4) purchase, response, shortage, surplus (a credit).
+    """
+
+    import_mw: FloatArray
+    response_mw: FloatArray
+    short_mw: FloatArray
+    surplus_mw: FloatArray
+    cost_cny: FloatArray
+    probability: FloatArray
+
+    def scenario_cost_cny(self) -> FloatArray:
+        """(scenarios,) total."""
+        return np.asarray(self.cost_cny.sum(axis=1))
+
+    def expected(self) -> Costs:
+        """Probability-weighted components, each rounded half up to the fen."""
+        return Costs(*(half_up_fen(value) for value in (self.probability @ self.cost_cny).tolist()))
+
+
+def half_up_fen(cny: float) -> int:
+    """A solver's amount in yuan as whole fen."""
+    return half_up(Decimal(repr(cny)) * 100)

@@ -1,0 +1,111 @@
+"""A handful of joint scenarios of gap and seller prices for one day, resampled from whole past days.
+
+A scenario adds one past day's errors - load and every seller price of that same day - to the forecasts of
+the bid day, so the shape over the day and the bond between scarcity and price are the observed ones. Days are
+drawn by strata of how short they turned out (unbiased, and the tail is never left out by chance). Because a
+short history has not seen the worst, one stress scenario joins the shortest with the dearest past day; its
+probability 1/(n + 1) is the chance that the next of n + 1 exchangeable days is the worst of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimization.forecast import ErrorHistory, FloatArray
+
+STRESS = "stress"
+FORECAST = "forecast"
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """names: the past day a scenario comes from, ``stress``, or ``forecast`` when there is no history.
+
+    probability: (n,), sums to 1. gap_mw: (n, 96), never negative. seller_price: (n, nodes, 96) 元/MWh, NaN
+    where a node has no price forecast.
+    """
+
+    names: tuple[str, ...]
+    probability: FloatArray
+    seller_nodes: tuple[str, ...]
+    gap_mw: FloatArray
+    seller_price: FloatArray
+
+    def expected_gap_mw(self) -> FloatArray:
+        """(96,) MW."""
+        return np.asarray(self.probability @ self.gap_mw)
+
+    def largest_gap_mw(self) -> FloatArray:
+        """(96,) MW."""
+        return np.asarray(self.gap_mw.max(axis=0))
+
+    def at_risk(self) -> NDArray[np.int64]:
+        """Periods (1-based) in which some scenario has a gap."""
+        return np.flatnonzero(self.largest_gap_mw() > 0) + 1
+
+
+def draw(
+    shortage_mw: FloatArray,
+    price_forecast: FloatArray,
+    history: ErrorHistory,
+    *,
+    count: int = 6,
+    seed: int = 0,
+    floor: float = 0.0,
+    cap: float = np.inf,
+) -> Scenarios:
+    """``count`` past days, one a stratum, and the stress scenario; all days when there are no more than ``count``.
+
+    shortage_mw: (96,), of the pre-balance, signed. price_forecast: (nodes, 96) 元/MWh in the history's node order.
+    floor, cap: limits of a seller price. The result depends on the arguments only, not on the order in which the
+    history was loaded. Raises ValueError for count < 1 or a shortage with missing values.
+    """
+    if count < 1:
+        raise ValueError(f"{count} scenarios were asked for; give at least 1.")
+    if not np.isfinite(shortage_mw).all():
+        period = int(np.flatnonzero(~np.isfinite(shortage_mw))[0]) + 1
+        raise ValueError(
+            f"The forecast shortage of period {period} is missing; complete the pre-balance of the day."
+        )
+    if not history.days:
+        return Scenarios(
+            names=(FORECAST,),
+            probability=np.ones(1),
+            seller_nodes=history.seller_nodes,
+            gap_mw=np.maximum(shortage_mw, 0.0)[None],
+            seller_price=np.clip(price_forecast, floor, cap)[None],
+        )
+    strata = _strata(shortage_mw, history, count)
+    random = np.random.Generator(np.random.PCG64(seed))
+    chosen = [int(stratum[random.integers(len(stratum))]) for stratum in strata]
+    days = len(history.days)
+    share = np.array([len(stratum) for stratum in strata]) / days
+
+    shortest = int(_scores(shortage_mw, history)[-1][1])
+    dearest = int(np.argmax(history.price.mean(axis=(1, 2))))
+    load_errors = history.load_mw[[*chosen, shortest]]
+    price_errors = history.price[[*chosen, dearest]]
+    return Scenarios(
+        names=(*(history.days[day].isoformat() for day in chosen), STRESS),
+        probability=np.append(share * days, 1.0) / (days + 1),
+        seller_nodes=history.seller_nodes,
+        gap_mw=np.maximum(shortage_mw + load_errors, 0.0),
+        seller_price=np.clip(price_forecast + price_errors, floor, cap),
+    )
+
+
+def _scores(shortage_mw: FloatArray, history: ErrorHistory) -> list[tuple[tuple[float, float, date], int]]:
+    """Past days by the gap they would have made of today's forecast, then by load error, then by date."""
+    gap = np.maximum(shortage_mw + history.load_mw, 0.0).sum(axis=1)
+    error = history.load_mw.sum(axis=1)
+    keys = [(float(gap[n]), float(error[n]), history.days[n]) for n in range(len(history.days))]
+    return sorted((key, n) for n, key in enumerate(keys))
+
+
+def _strata(shortage_mw: FloatArray, history: ErrorHistory, count: int) -> list[NDArray[np.int64]]:
+    order = np.array([n for _, n in _scores(shortage_mw, history)], dtype=np.int64)
+    return np.array_split(order, min(count, len(order)))

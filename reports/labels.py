@@ -1,0 +1,358 @@
+"""The words on reports, Chinese first, English on request: one term for one thing on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LANGUAGES = ("zh", "en")
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    # sheets
+    "sheet_summary": ("汇总", "Summary"),
+    "sheet_lines": ("科目明细", "Lines"),
+    "sheet_daily": ("分日", "By day"),
+    "sheet_curve": ("分时(96点)", "By quarter-hour (96)"),
+    "sheet_findings": ("异常与估算", "Findings and estimates"),
+    "sheet_versions": ("版本与指纹", "Versions and hashes"),
+    "sheet_balance": ("平衡校核", "Balance"),
+    "sheet_accounts": ("账户", "Accounts"),
+    "sheet_charges": ("科目汇总", "Charges"),
+    "sheet_cities": ("地市异常", "Findings by city"),
+    "sheet_participants": ("主体金额", "Participants"),
+    "sheet_response": ("事件响应", "Demand response"),
+    # statement
+    "statement": ("电费结算单", "Settlement statement"),
+    "province_summary": ("全省汇总", "Province summary"),
+    "sign_note": (
+        "金额为正表示应付, 为负表示应收。金额单位: 元; 电量单位: MWh。",
+        "A positive amount is to be paid, a negative one is received. Amounts in yuan, energy in MWh.",
+    ),
+    "statement_no": ("结算单编号", "Statement no."),
+    "participant_id": ("主体编码", "Participant"),
+    "participant_name": ("市场主体", "Name"),
+    "participant_kind": ("主体类型", "Kind"),
+    "city": ("地市", "City"),
+    "month": ("结算月份", "Month"),
+    "run_kind": ("结算类型", "Kind of run"),
+    "run_alias": ("结算批次", "Run"),
+    "run_id": ("批次标识", "Run id"),
+    "version": ("版本号", "Version"),
+    "previous_version": ("上一版本", "Previous version"),
+    "fingerprint": ("指纹 (sha256)", "Fingerprint (sha256)"),
+    "profile": ("规则版本", "Rule profile"),
+    "software": ("软件版本", "Software"),
+    "as_of": ("数据截止", "Data as of"),
+    "status": ("状态", "Status"),
+    "net_amount": ("净额(元)", "Net amount (yuan)"),
+    "known_amount": ("已知科目合计(元)", "Sum of known lines (yuan)"),
+    "missing_lines": ("缺失科目数", "Missing lines"),
+    "change": ("较上版变化(元)", "Change against previous (yuan)"),
+    "measured_share": ("实测电量占比", "Measured share of energy"),
+    "open_findings": ("未结异常", "Open findings"),
+    "prepared_by": ("编制:", "Prepared by:"),
+    "reviewed_by": ("审核:", "Reviewed by:"),
+    "approved_by": ("审批:", "Approved by:"),
+    "top_changes": ("变化最大的科目", "Largest changes"),
+    "subject_code": ("科目编码", "Subject code"),
+    "charge": ("科目名称", "Charge"),
+    "charge_code": ("内部代码", "Charge code"),
+    "quantity": ("电量(MWh)", "Energy (MWh)"),
+    "price": ("电价(元/MWh)", "Price (yuan/MWh)"),
+    "amount": ("金额(元)", "Amount (yuan)"),
+    "previous_amount": ("上版金额", "Previous amount"),
+    "difference": ("差额", "Difference"),
+    "reason": ("原因", "Reason"),
+    "clause": ("依据", "Clause"),
+    "quality": ("实测占比", "Measured share"),
+    "total": ("合计", "Total"),
+    "check": ("校验", "Check"),
+    "check_lines": ("校验: 明细合计 − 净额 (应为 0.00)", "Check: lines − net amount (must be 0.00)"),
+    "check_energy": ("校验: 96点合计 − 结算电量 (应为 0)", "Check: 96 points − settled energy (must be 0)"),
+    "date": ("日期", "Date"),
+    "start": ("时段起", "From"),
+    "end": ("时段止", "To"),
+    "day_total": ("日合计", "Day"),
+    "line_amount": ("明细金额", "Line amount"),
+    "rounding": ("取整差", "Rounding"),
+    "missing": ("缺失", "missing"),
+    "none": ("无", "none"),
+    "no_daily": (
+        "本主体没有逐日科目; 月度分摊科目不分日。",
+        "No charge of this participant has daily amounts; monthly shares have none.",
+    ),
+    "daily_note": (
+        "逐日金额未取整; 科目在月末取整一次。月度分摊科目不分日。",
+        "Daily amounts are not rounded; a line is rounded once a month. Monthly shares have no days.",
+    ),
+    "curve_note": (
+        "计量电量(MWh), 时段为东八区 Asia/Shanghai (+08:00), 24:00 为当日终点。",
+        "Metered energy (MWh), times in Asia/Shanghai (+08:00), 24:00 ends the day.",
+    ),
+    "curve_none": (
+        "本主体没有计量曲线。",
+        "There is no metered curve for this participant.",
+    ),
+    "severity": ("级别", "Severity"),
+    "finding_code": ("代码", "Code"),
+    "finding_name": ("异常", "Finding"),
+    "finding_subject": ("对象", "Subject"),
+    "sentence": ("说明", "What is odd"),
+    "at_stake": ("涉及金额(元)", "At stake (yuan)"),
+    "evidence": ("证据", "Evidence"),
+    "no_findings": ("没有涉及本主体的异常; 电量均为实测。", "No finding concerns this participant."),
+    "file": ("文件", "File"),
+    "rows": ("行数", "Rows"),
+    "inputs": ("输入文件", "Inputs"),
+    "outputs": ("输出文件", "Outputs"),
+    # province
+    "month_report": ("月度结算报告", "Monthly settlement report"),
+    "balance": ("平衡校核", "Balance"),
+    "what": ("项目", "What"),
+    "value": ("数值", "Value"),
+    "sum_postings": ("全部分录合计(元)", "Sum of all postings (yuan)"),
+    "postings": ("分录数", "Postings"),
+    "account": ("账户", "Account"),
+    "opening": ("期初(元)", "Opening (yuan)"),
+    "movement": ("本期发生(元)", "Movement (yuan)"),
+    "closing": ("期末(元)", "Closing (yuan)"),
+    "closing_rule": ("关闭规则", "Closing rule"),
+    "holds": ("结果", "Result"),
+    "yes": ("平", "holds"),
+    "no": ("不平", "fails"),
+    "waiting": ("待补数据", "waits for data"),
+    "participants_accounts": ("主体账户(合计)", "Participants' accounts (sum)"),
+    "generation": ("省内上网电量", "Generation"),
+    "import": ("省间购入电量", "Import"),
+    "use": ("用电量", "Use"),
+    "loss": ("网损电量", "Loss"),
+    "loss_rate": ("网损率", "Loss rate"),
+    "energy_residual": ("上网 + 购入 − 用电 − 网损", "Generation + import − use − loss"),
+    "charges": ("应付合计(元)", "Charges (yuan)"),
+    "credits": ("应收合计(元)", "Credits (yuan)"),
+    "net": ("净额(元)", "Net (yuan)"),
+    "payers": ("应付主体数", "Payers"),
+    "payees": ("应收主体数", "Receivers"),
+    "participants": ("主体数", "Participants"),
+    "lines": ("科目明细条数", "Lines"),
+    "by_charge": ("按科目的电量与金额", "Energy and money by charge"),
+    "by_kind": ("谁付谁收 (按主体类型, 万元)", "Who pays, who receives (by kind, 10,000 yuan)"),
+    "by_kind_note": (
+        "正数应付, 负数应收; 每行合计为该科目净额, 经所属账户与对方科目相抵。",
+        "Positive pays, negative receives; a row sums to the charge's net, which its account closes.",
+    ),
+    "heat_map": ("全省逐日 96 点", "The province, day by quarter-hour"),
+    "heat_cost": ("用电成本 (万元)", "Cost of use (10,000 yuan)"),
+    "heat_use": ("用电量 (MWh)", "Use (MWh)"),
+    "heat_price": ("用户侧实时价 (元/MWh)", "Real-time user price (yuan/MWh)"),
+    "heat_note": (
+        "成本 = 每 15 分钟全省用电量 × 用户侧实时统一价; 细线框为需求响应时段; 空白为缺失。",
+        "Cost = the province's use in each quarter-hour × the unified real-time user price; thin frames are "
+        "demand-response events; blank is missing.",
+    ),
+    "heat_none": (
+        "本机没有该月计量曲线, 不绘图。",
+        "This home holds no meter curves of the month, so there is no picture.",
+    ),
+    "owes_most": ("应付最多的主体", "Who owes the most"),
+    "owed_most": ("应收最多的主体", "Who is owed the most"),
+    "demand_response": ("需求响应", "Demand response"),
+    "no_events": ("本月没有需求响应事件。", "There was no demand-response event this month."),
+    "event": ("事件", "Event"),
+    "window": ("时段", "Window"),
+    "responders": ("有效/参与户数", "Valid / called"),
+    "committed": ("约定容量(kW)", "Committed (kW)"),
+    "responded": ("响应容量(kW)", "Responded (kW)"),
+    "confirmed": ("确认容量(kW)", "Confirmed (kW)"),
+    "response_rate": ("响应率", "Response rate"),
+    "minutes": ("有效时长(min)", "Effective minutes"),
+    "payment": ("补偿(元)", "Payment (yuan)"),
+    "penalty": ("考核(元)", "Penalty (yuan)"),
+    "cost": ("净费用(元)", "Net cost (yuan)"),
+    "allocated": ("分摊(元)", "Charged (yuan)"),
+    "benefit": ("受益(元)", "Benefit (yuan)"),
+    "net_benefit": ("受益 ÷ 费用", "Benefit ÷ cost"),
+    "scatter": ("受益与分摊", "Benefit against charge"),
+    "scatter_note": (
+        "每点为一个分摊主体本月全部事件的合计; 斜线上受益等于分摊。公平指数 (Jain) 按分摊/受益之比计算, 1 为完全一致。",
+        "A point is one payer over all events of the month; on the line benefit equals charge. The fairness "
+        "index (Jain) is taken over charge/benefit ratios; 1 is perfectly even.",
+    ),
+    "scatter_shown": ("图中为分摊最多的 {shown} 个主体, 共 {all} 个。", "Shown are the {shown} largest of {all}."),
+    "fairness": ("公平指数", "Fairness index"),
+    "equal_line": ("受益 = 分摊", "benefit = charge"),
+    "findings": ("异常", "Findings"),
+    "findings_by_city": ("地市异常", "Findings by city"),
+    "findings_more": (
+        "另有 {count} 条, 见全省汇总工作簿。",
+        "{count} more stand in the province workbook.",
+    ),
+    "no_findings_month": ("本月没有异常。", "There are no findings this month."),
+    "close_calendar": ("关账日历", "Close calendar"),
+    "milestone": ("事项", "Step"),
+    "working_day": ("工作日", "Working day"),
+    "working_day_n": ("第 {n} 个工作日", "working day {n}"),
+    "weekday": ("星期", "Weekday"),
+    "uncertain_rules": ("规则依据不确定项", "Rules whose source is uncertain"),
+    "uncertain_note": (
+        "以下规则或参数不是取自已读到的规则原文, 使用前请确认。",
+        "These rules or parameters were not read in a rule text; confirm them before relying on them.",
+    ),
+    "rule": ("规则或科目", "Rule or charge"),
+    "unit": ("单位", "Unit"),
+    "certainty": ("依据程度", "Certainty"),
+    "source": ("出处", "Source"),
+    "bridge": ("与上版差异", "Against the previous version"),
+    "bridge_changed": ("变化主体数", "Participants changed"),
+    "blocked_note": (
+        "本批次有阻断异常, 处理或具名豁免前不能审批; 缺失科目未入账。",
+        "This run has blocking findings and cannot be approved before they are resolved or waived by name; "
+        "missing lines are not posted.",
+    ),
+    "profile_changed": (
+        "注意: 随软件提供的规则文件与本批次所用的不同, 科目名称与依据程度取自现有文件。",
+        "Note: the packaged profile is no longer the one this run used; names and certainties are those of the "
+        "packaged one.",
+    ),
+    "rank": ("序", "#"),
+    "printed_from": (
+        "本页全部数字来自上述批次文件; 指纹为各输出文件哈希的哈希。",
+        "Every figure on this page comes from the run named above; the fingerprint is a hash over the hashes of its files.",
+    ),
+}
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "wholesale_user": ("批发用户", "wholesale user"),
+    "retailer": ("售电公司", "retailer"),
+    "retail_user": ("零售用户", "retail user"),
+    "agency_user": ("代理购电用户", "agency user"),
+    "residents": ("居民农业", "residents"),
+    "generator": ("发电企业", "generator"),
+    "storage": ("储能", "storage"),
+    "vpp": ("虚拟电厂", "virtual power plant"),
+    "grid_company": ("电网企业", "grid company"),
+    "channel_owner": ("输电通道", "channel owner"),
+    "fund": ("基金", "fund"),
+    "outside": ("省外主体", "other provinces"),
+}
+
+RUN_KINDS: Mapping[str, tuple[str, str]] = {
+    "draft": ("核对版", "draft"),
+    "final": ("正式版", "final"),
+    "correction": ("追退补", "correction"),
+}
+
+STATUSES: Mapping[str, tuple[str, str]] = {
+    "ready": ("草稿", "draft, ready for review"),
+    "blocked": ("草稿 (有阻断异常)", "draft, blocked by findings"),
+    "approved": ("已复核", "approved"),
+    "rejected": ("已退回", "rejected"),
+    "published": ("已锁定", "published and locked"),
+}
+
+SEVERITIES: Mapping[str, tuple[str, str]] = {
+    "block": ("阻断", "block"),
+    "review": ("待核", "review"),
+    "inform": ("告知", "inform"),
+}
+
+CERTAINTIES: Mapping[str, tuple[str, str]] = {
+    "rule_text": ("规则原文", "rule text read"),
+    "secondary": ("二手资料", "secondary source"),
+    "authors_reading": ("作者解读", "authors' reading"),
+    "design": ("设计假定", "design assumption"),
+}
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "": ("", ""),
+    "unchanged": ("无变化", "unchanged"),
+    "quantity": ("电量变化", "energy changed"),
+    "price": ("均价变化", "mean price changed"),
+    "quantity_and_price": ("电量与均价变化", "energy and mean price changed"),
+    "share": ("分摊变化", "share changed"),
+    "new_line": ("新增科目", "new line"),
+    "dropped_line": ("取消科目", "line dropped"),
+    "missing_before": ("上版缺失", "missing before"),
+    "missing_now": ("本版缺失", "missing now"),
+}
+
+MILESTONES: Mapping[str, tuple[str, str]] = {
+    "month_end": ("结算月结束", "Month ends"),
+    "draft": ("发布核对版", "Draft published"),
+    "confirm": ("主体确认 (不回复视为同意)", "Participants confirm (silence agrees)"),
+    "verify": ("核实异议", "Objections verified"),
+    "final": ("发布正式结算依据", "Final settlement basis"),
+    "bills": ("出具电费账单", "Bills issued"),
+}
+
+WEEKDAYS = (("一", "Mon"), ("二", "Tue"), ("三", "Wed"), ("四", "Thu"), ("五", "Fri"), ("六", "Sat"), ("日", "Sun"))
+
+CITIES: Mapping[str, tuple[str, str]] = {
+    "jinan": ("济南", "Jinan"),
+    "qingdao": ("青岛", "Qingdao"),
+    "zibo": ("淄博", "Zibo"),
+    "zaozhuang": ("枣庄", "Zaozhuang"),
+    "dongying": ("东营", "Dongying"),
+    "yantai": ("烟台", "Yantai"),
+    "weifang": ("潍坊", "Weifang"),
+    "jining": ("济宁", "Jining"),
+    "taian": ("泰安", "Tai'an"),
+    "weihai": ("威海", "Weihai"),
+    "rizhao": ("日照", "Rizhao"),
+    "linyi": ("临沂", "Linyi"),
+    "dezhou": ("德州", "Dezhou"),
+    "liaocheng": ("聊城", "Liaocheng"),
+    "binzhou": ("滨州", "Binzhou"),
+    "heze": ("菏泽", "Heze"),
+    "province": ("省级", "province"),
+}
+
+FINDINGS: Mapping[str, tuple[str, str]] = {
+    "award_without_enrolment": ("有中标无签约", "award without enrolment"),
+    "counterfactual_is_a_model": ("反事实电价为模型值", "counterfactual price is a model"),
+    "economic_event_allocated": ("经济型事件参与分摊", "economic event allocated"),
+    "kind_not_settled": ("主体类型未结算", "kind not settled"),
+    "landed_price_differs": ("落地价与路径计算不符", "landed price differs"),
+    "loss_out_of_range": ("网损率越限", "loss out of range"),
+    "method_fixed_after_call": ("基线方法晚于邀约确定", "baseline method fixed after the call"),
+    "missing_amount": ("科目金额缺失", "missing amounts"),
+    "missing_contract_curve": ("合同曲线缺失", "contract curve missing"),
+    "missing_meter_day": ("整日读数缺失", "meter day missing"),
+    "missing_position": ("日前申报缺失", "position missing"),
+    "missing_price": ("电价缺失", "price missing"),
+    "missing_reading": ("读数缺口", "gaps in readings"),
+    "price_out_of_limits": ("电价越限", "price out of limits"),
+    "response_not_settled": ("响应无法结算", "response not settled"),
+    "retailer_unknown": ("售电公司不明", "retailer unknown"),
+    "tariff_effective_later": ("输电价生效日晚于结算日", "tariff effective later"),
+    "trade_loss_differs": ("成交网损与路径不符", "loss of trade differs"),
+    "unsettled_contract_curves": ("合同曲线无归属", "contract curve settled by nobody"),
+    "unsettled_meter_readings": ("读数无归属", "readings settled by nobody"),
+    "unsettled_positions": ("申报无归属", "position settled by nobody"),
+}
+
+
+class Labels:
+    """The words of one language. A name that no table knows is shown as it is (ids, new finding codes)."""
+
+    def __init__(self, lang: str = "zh") -> None:
+        if lang not in LANGUAGES:
+            raise ValueError(f"{lang!r} is not a language of the reports; choose one of {', '.join(LANGUAGES)}.")
+        self.lang = lang
+        self._column = LANGUAGES.index(lang)
+
+    def __call__(self, word: str, **values: object) -> str:
+        """A word of the reports; KeyError for one that is not in the table."""
+        text = WORDS[word][self._column]
+        return text.format(**values) if values else text
+
+    def of(self, table: Mapping[str, tuple[str, str]], name: str | None) -> str:
+        """The label of a code, the code itself where the table has none, empty for None."""
+        return table[name][self._column] if name in table else name or ""
+
+    def city(self, name: str | None) -> str:
+        """The city's name; the province where a row has no city."""
+        return self.of(CITIES, name or "province")
+
+    def weekday(self, number: int) -> str:
+        """0 is Monday."""
+        return WEEKDAYS[number][self._column]

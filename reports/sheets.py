@@ -1,0 +1,188 @@
+"""The look of every workbook: fonts, number formats, frozen heads, print set-up; text is always text.
+
+Bytes depend on the content alone: the workbook is dated by its month, never by the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+FONT = "Microsoft YaHei"
+INK, RULE, HEAD, SOFT, ALERT, GOOD = "#1F2933", "#C9D1D9", "#1F4E79", "#EEF3F8", "#B3261E", "#1B7F4B"
+MONEY = "#,##0.00;[Red]-#,##0.00"
+ENERGY = "0.000000;[Red]-0.000000"
+PRICE = "#,##0.000000;[Red]-#,##0.000000"
+EXACT_MONEY = "#,##0.00####;[Red]-#,##0.00####"
+OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+Number = Decimal | float | int
+
+
+class Book:
+    """One workbook in memory with its few formats."""
+
+    def __init__(self, title: str, month_after: date, missing: str) -> None:
+        self._stream = BytesIO()
+        self._book = xlsxwriter.Workbook(self._stream, OPTIONS)
+        # No clock: a workbook is as old as the end of its month.
+        self._book.set_properties(
+            {"title": title, "created": datetime(month_after.year, month_after.month, month_after.day)}  # noqa: DTZ001
+        )
+        self.missing = missing
+        self.formats = self._formats()
+
+    def sheet(self, name: str, widths: Sequence[float], *, pages_wide: int = 1) -> Sheet:
+        """A worksheet printed on A4 landscape, as wide as ``pages_wide`` pages."""
+        worksheet = self._book.add_worksheet(name)
+        worksheet.hide_gridlines(2)
+        worksheet.set_landscape()
+        worksheet.set_paper(9)
+        worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+        worksheet.fit_to_pages(pages_wide, 0)
+        worksheet.set_footer("&L&8&A&R&8&P / &N")
+        for column, width in enumerate(widths):
+            worksheet.set_column(column, column, width)
+        return Sheet(worksheet, self)
+
+    def finish(self) -> bytes:
+        """Close the workbook; its bytes."""
+        self._book.close()
+        return self._stream.getvalue()
+
+    def _formats(self) -> dict[str, Format]:
+        base: dict[str, Any] = {"font_name": FONT, "font_size": 9, "font_color": INK, "valign": "vcenter"}
+        cell = {**base, "bottom": 1, "bottom_color": RULE}
+        styles: dict[str, dict[str, Any]] = {
+            "title": {**base, "font_size": 15, "bold": True, "font_color": HEAD},
+            "note": {**base, "font_color": "#5B6770", "italic": False},
+            "head": {
+                **base,
+                "bold": True,
+                "font_color": "#FFFFFF",
+                "bg_color": HEAD,
+                "align": "center",
+                "text_wrap": True,
+                "border": 1,
+                "border_color": "#FFFFFF",
+            },
+            "key": {**cell, "bg_color": SOFT, "bold": True},
+            "text": {**cell, "align": "left"},
+            "wrap": {**cell, "align": "left", "valign": "top", "text_wrap": True},
+            "integer": {**cell, "num_format": "#,##0;[Red]-#,##0"},
+            "money": {**cell, "num_format": MONEY},
+            "exact": {**cell, "num_format": EXACT_MONEY},
+            "energy": {**cell, "num_format": ENERGY},
+            "price": {**cell, "num_format": PRICE},
+            "share": {**cell, "num_format": "0.00%"},
+            "date": {**cell, "num_format": "yyyy-mm-dd", "align": "left"},
+            "missing": {**cell, "align": "right", "bold": True, "font_color": ALERT},
+            "total": {**cell, "bold": True, "bg_color": SOFT, "top": 1, "top_color": HEAD},
+            "total_money": {**cell, "bold": True, "bg_color": SOFT, "top": 1, "top_color": HEAD, "num_format": MONEY},
+            "total_exact": {
+                **cell,
+                "bold": True,
+                "bg_color": SOFT,
+                "top": 1,
+                "top_color": HEAD,
+                "num_format": EXACT_MONEY,
+            },
+            "total_energy": {
+                **cell,
+                "bold": True,
+                "bg_color": SOFT,
+                "top": 1,
+                "top_color": HEAD,
+                "num_format": ENERGY,
+            },
+            "good": {"font_color": GOOD, "bold": True},
+            "bad": {"font_color": "#FFFFFF", "bg_color": ALERT, "bold": True},
+        }
+        return {name: self._book.add_format(style) for name, style in styles.items()}
+
+
+class Sheet:
+    """Writes cells by their meaning; rows and columns count from 0."""
+
+    def __init__(self, worksheet: Worksheet, book: Book) -> None:
+        self.worksheet, self._book, self._formats = worksheet, book, book.formats
+
+    def title(self, title: str, note: str = "") -> None:
+        """The first two rows."""
+        self.worksheet.set_row(0, 26)
+        self.worksheet.write_string(0, 0, title, self._formats["title"])
+        self.worksheet.write_string(1, 0, note, self._formats["note"])
+
+    def head(self, row: int, names: Sequence[str], column: int = 0) -> None:
+        """A row of column heads; everything above and on it stays in view and on every printed page."""
+        for offset, name in enumerate(names):
+            self.worksheet.write_string(row, column + offset, name, self._formats["head"])
+        self.freeze(row + 1)
+
+    def freeze(self, rows: int, columns: int = 0) -> None:
+        """Keep the first rows and columns in view and on every printed page."""
+        self.worksheet.freeze_panes(rows, columns)
+        self.worksheet.repeat_rows(0, rows - 1)
+        if columns:
+            self.worksheet.repeat_columns(0, columns - 1)
+
+    def text(self, row: int, column: int, value: str | None, style: str = "text") -> None:
+        """Always text, whatever it begins with."""
+        self.worksheet.write_string(row, column, value or "", self._formats[style])
+
+    def number(self, row: int, column: int, value: Number | None, style: str) -> None:
+        """A number, or the word for missing."""
+        if value is None or value != value:  # NaN
+            self.worksheet.write_string(row, column, self._book.missing, self._formats["missing"])
+        else:
+            self.worksheet.write_number(row, column, float(value), self._formats[style])
+
+    def numbers(self, row: int, column: int, values: Sequence[float], style: str) -> None:
+        """A row of numbers; NaN is written as missing."""
+        write, cell = self.worksheet.write_number, self._formats[style]
+        for offset, value in enumerate(values, column):
+            if value == value:
+                write(row, offset, value, cell)
+            else:
+                self.worksheet.write_string(row, offset, self._book.missing, self._formats["missing"])
+
+    def blank(self, row: int, column: int, style: str = "text") -> None:
+        """An empty cell of a style: what does not apply here."""
+        self.worksheet.write_blank(row, column, None, self._formats[style])
+
+    def day(self, row: int, column: int, value: date) -> None:
+        """A date cell."""
+        self.worksheet.write_datetime(row, column, datetime(value.year, value.month, value.day), self._formats["date"])  # noqa: DTZ001
+
+    def sum(self, row: int, column: int, first: int, last: int, value: Number, style: str) -> None:
+        """A live SUM over rows first..last of this column; ``value`` is what it gives."""
+        span = f"{xl_rowcol_to_cell(first, column)}:{xl_rowcol_to_cell(last, column)}"
+        self.worksheet.write_formula(row, column, f"=SUM({span})", self._formats[style], float(value))
+
+    def row_sum(self, row: int, first: int, last: int, column: int, value: Number, style: str) -> None:
+        """A live SUM over columns first..last of this row."""
+        span = f"{xl_rowcol_to_cell(row, first)}:{xl_rowcol_to_cell(row, last)}"
+        self.worksheet.write_formula(row, column, f"=SUM({span})", self._formats[style], float(value))
+
+    def check(self, row: int, column: int, formula: str, decimals: int, style: str) -> None:
+        """A live check cell that shows 0 when it holds, green, and turns red when it does not."""
+        self.worksheet.write_formula(row, column, f"=ROUND({formula},{decimals})", self._formats[style], 0)
+        self.worksheet.conditional_format(
+            row, column, row, column, {"type": "cell", "criteria": "==", "value": 0, "format": self._formats["good"]}
+        )
+        self.worksheet.conditional_format(
+            row, column, row, column, {"type": "cell", "criteria": "!=", "value": 0, "format": self._formats["bad"]}
+        )
+
+
+def reference(sheet: str, row: int, column: int) -> str:
+    """A cell of another sheet, for a formula."""
+    return f"'{sheet}'!{xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True)}"

@@ -1,0 +1,1 @@
+"""Who pays whom: charges, accounts, ledger, findings. Pure calculation on tables in memory."""

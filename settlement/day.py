@@ -1,0 +1,202 @@
+"""One day of wholesale settlement: exact amounts per party, charge and day (market.md B.1-B.4; ruling 6).
+
+Parties are users (wholesale users, retailers, the grid company's agency book) and generators. Energy is
+int64 Wh, price int64 0.001 元/MWh, amount int64 1e-9 元; positive is a charge, negative a credit. What rests on
+a missing value is marked missing and never counted as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from market.curves import MISSING
+from market.money import IntArray, checked_product_sum
+
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Of one charge and day, one entry a party: energy Wh, amount 1e-9 元, and whether either is missing."""
+
+    quantity: IntArray
+    nano: IntArray
+    missing: BoolArray
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """The day's contract curves: quantity (contracts, 96), price and the party index of each side (-1: outside)."""
+
+    quantity: IntArray
+    price: IntArray
+    buyer: NDArray[np.intp]
+    seller: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices of the day: user and reference (96,), generators' own nodes (generators, 96)."""
+
+    user_day_ahead: IntArray
+    user_real_time: IntArray
+    reference: IntArray
+    node_day_ahead: IntArray
+    node_real_time: IntArray
+    capacity: int
+
+
+@dataclass(frozen=True)
+class MarketDay:
+    """Determinants of one day. use, position: (users, 96); generation, schedule: (generators, 96); others (96,)."""
+
+    day: date
+    use: IntArray
+    position: IntArray
+    residents: IntArray
+    generation: IntArray
+    schedule: IntArray
+    import_day_ahead: IntArray
+    import_intraday: IntArray
+    contracts: Contracts
+    prices: Prices
+
+
+@dataclass(frozen=True)
+class System:
+    """The province's day as whole numbers: energy closes as generation + import = use + loss; None is missing."""
+
+    generation: int | None
+    imported: int
+    use: int | None
+    loss: int | None
+    loss_nano: int | None
+    mismatch_nano: int | None
+    reference_nano: int | None
+
+
+@dataclass(frozen=True)
+class DaySettlement:
+    """users, generators: charge code -> amounts; contract: over users then generators; residents: one entry."""
+
+    day: date
+    users: Mapping[str, Amounts]
+    generators: Mapping[str, Amounts]
+    contract: Amounts
+    residents: Amounts
+    system: System
+
+
+def settle_day(market: MarketDay) -> DaySettlement:
+    """Energy, contract, capacity, loss and the day-ahead mismatch of one day.
+
+    Raises OverflowBoundError where a participant-day could pass int64 (ruling 9).
+    """
+    price = market.prices
+    spread = _difference(price.user_day_ahead, price.user_real_time)
+    node_spread = _difference(price.node_day_ahead, price.node_real_time)
+    return DaySettlement(
+        day=market.day,
+        users={
+            "energy_real_time": _product(
+                market.use, price.user_real_time, "real-time energy"
+            ),  # SD25 ΣQ_use·P_RT
+            "energy_day_ahead": _product(
+                market.position, spread, "day-ahead position"
+            ),  # SD25 ΣQ_DA(P_DA−P_RT)
+            "capacity_compensation": _product(
+                market.use, np.full(market.use.shape[-1:], price.capacity), "capacity"
+            ),  # B.4
+        },
+        generators={
+            "energy_real_time": _credit(_product(market.generation, price.node_real_time, "generation")),
+            "energy_day_ahead": _credit(_product(market.schedule, node_spread, "generator's position")),
+        },
+        contract=_contracts(market),
+        residents=_product(market.residents[None, :], price.user_real_time, "residents"),
+        system=_system(market, spread),
+    )
+
+
+def _product(quantity: IntArray, price: IntArray, what: str) -> Amounts:
+    missing = _gaps(quantity) | np.broadcast_to(_gaps(price), quantity.shape[:1])
+    if not missing.any():
+        return Amounts(quantity.sum(axis=-1), checked_product_sum(quantity, price, what), missing)
+    known = np.where(quantity == MISSING, 0, quantity)
+    known_price = np.where(price == MISSING, 0, price)
+    return Amounts(known.sum(axis=-1), checked_product_sum(known, known_price, what), missing)
+
+
+def _credit(amounts: Amounts) -> Amounts:
+    return Amounts(amounts.quantity, -amounts.nano, amounts.missing)
+
+
+def _contracts(market: MarketDay) -> Amounts:
+    contracts, reference = market.contracts, market.prices.reference
+    spread = np.where(reference == MISSING, MISSING, contracts.price[:, None] - reference)
+    of_contract = _product(contracts.quantity, spread, "contract")  # SD25 ΣQ_mlt(P_c−P_ref)
+    parties = len(market.use) + len(market.generation)
+    quantity, nano = np.zeros(parties, np.int64), np.zeros(parties, np.int64)
+    missing = np.zeros(parties, np.bool_)
+    for side, sign in ((contracts.buyer, 1), (contracts.seller, -1)):
+        inside = side >= 0
+        np.add.at(quantity, side[inside], of_contract.quantity[inside])
+        np.add.at(nano, side[inside], sign * of_contract.nano[inside])
+        np.logical_or.at(missing, side[inside], of_contract.missing[inside])
+    return Amounts(quantity, nano, missing)
+
+
+def _system(market: MarketDay, spread: IntArray) -> System:
+    use = _sum_rows(market.use, market.residents[None, :])
+    generation = _sum_rows(market.generation)
+    imported = market.import_day_ahead + market.import_intraday
+    loss = None if use is None or generation is None else generation + imported - use
+    demand_position, supply_position = _sum_rows(market.position), _sum_rows(market.schedule)
+    mismatch = (
+        None
+        if demand_position is None or supply_position is None
+        else demand_position - supply_position - market.import_day_ahead
+    )
+    P_DA, P_RT = market.prices.user_day_ahead, market.prices.user_real_time
+    reference = (
+        _dot(market.import_day_ahead, P_DA),
+        _dot(market.import_intraday, P_RT),
+    )  # ruling 5: Q_buy·P_ref
+    return System(
+        generation=None if generation is None else int(generation.sum()),
+        imported=int(imported.sum()),
+        use=None if use is None else int(use.sum()),
+        loss=None if loss is None else int(loss.sum()),
+        loss_nano=None if loss is None else _dot(loss, P_RT),  # ruling 6: L·P_RT
+        mismatch_nano=None if mismatch is None else _dot(mismatch, spread),  # ruling 6
+        reference_nano=None if reference[0] is None or reference[1] is None else reference[0] + reference[1],
+    )
+
+
+def _dot(quantity: IntArray, price: IntArray) -> int | None:
+    priced = quantity != 0
+    if (price[priced] == MISSING).any():
+        return None
+    pairs: zip[tuple[int, int]] = zip(quantity[priced].tolist(), price[priced].tolist(), strict=True)
+    return sum(q * p for q, p in pairs)
+
+
+def _sum_rows(*blocks: IntArray) -> IntArray | None:
+    if any(_gaps(block).any() for block in blocks):
+        return None
+    return np.asarray(sum(block.sum(axis=0) for block in blocks), dtype=np.int64)
+
+
+def _difference(left: IntArray, right: IntArray) -> IntArray:
+    return np.where((left == MISSING) | (right == MISSING), MISSING, left - right)
+
+
+def _gaps(values: IntArray) -> BoolArray:
+    if values.size == 0 or values.min() != MISSING:
+        return np.zeros(values.shape[:-1], np.bool_)
+    return np.asarray((values == MISSING).any(axis=-1))

@@ -1,0 +1,137 @@
+"""Double entry: statement lines and transfers become postings that sum to zero (architecture §2, ruling 3).
+
+Amounts are whole fen, debit positive. A line debits ``participant:<id>`` (a charge) and credits the clearing
+account of its charge. A clearing account closes at zero or carries forward, as the profile names it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from market.profiles import ChargeMatrix
+
+
+class LedgerNotBalancedError(AssertionError):
+    """The run fails closed: postings or a clearing account do not close as the profile says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One statement line; ``amount_fen`` None is missing, is not posted, and blocks the run (ruling 14)."""
+
+    participant_id: str
+    charge_code: str
+    city: str | None
+    quantity_wh: int | None
+    amount_fen: int | None
+    measured_ppm: int | None = None
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A transfer between two clearing accounts, by its code in the charge matrix."""
+
+    transfer_code: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One side of an entry; debit positive."""
+
+    account: str
+    participant_id: str | None
+    charge_code: str
+    side: str
+    amount_fen: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Opening + movement = closing of one account, fen."""
+
+    account: str
+    opening_fen: int
+    movement_fen: int
+
+    @property
+    def closing_fen(self) -> int:
+        """What the account ends with."""
+        return self.opening_fen + self.movement_fen
+
+
+def participant_account(participant_id: str) -> str:
+    """The name of a participant's own account."""
+    return f"participant:{participant_id}"
+
+
+def post(lines: Sequence[Line], movements: Sequence[Movement], matrix: ChargeMatrix) -> list[Posting]:
+    """Two postings for every line with an amount and every movement."""
+    account_of = {charge.code: charge.account for charge in matrix.charges}
+    transfers = {transfer.code: transfer for transfer in matrix.transfers}
+    postings = []
+    for line in lines:
+        if line.amount_fen is None:
+            continue
+        who, code, fen = line.participant_id, line.charge_code, line.amount_fen
+        postings.append(Posting(participant_account(who), who, code, "participant", fen, who))
+        postings.append(Posting(account_of[code], None, code, "clearing", -fen, who))
+    for movement in movements:
+        transfer = transfers[movement.transfer_code]
+        fen = movement.amount_fen
+        postings.append(Posting(transfer.debit, None, transfer.code, "debit", fen, transfer.debit))
+        postings.append(Posting(transfer.credit, None, transfer.code, "credit", -fen, transfer.credit))
+    return postings
+
+
+def balances(
+    postings: Sequence[Posting],
+    matrix: ChargeMatrix,
+    openings: Mapping[str, int],
+    participants: Sequence[str],
+) -> list[Balance]:
+    """Every clearing account of the profile and every participant's account, in order of name."""
+    movement: dict[str, int] = defaultdict(int)
+    for posting in postings:
+        movement[posting.account] += posting.amount_fen
+    names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}
+    return [
+        Balance(name, openings.get(name, 0), movement.get(name, 0))
+        for name in sorted(names | movement.keys())
+    ]
+
+
+def assert_balanced(
+    postings: Sequence[Posting],
+    accounts: Sequence[Balance],
+    matrix: ChargeMatrix,
+    line_count: int,
+    incomplete: frozenset[str] = frozenset(),
+) -> None:
+    """Postings sum to zero; clearing accounts close by their rule (ruling 3; rounding: ruling 8).
+
+    incomplete: accounts with a missing line, which cannot close before the finding is resolved (ruling 14).
+    Raises LedgerNotBalancedError.
+    """
+    total = sum(posting.amount_fen for posting in postings)
+    if total != 0:
+        raise LedgerNotBalancedError(f"The postings sum to {total} fen instead of 0; the run is not written.")
+    closing = {balance.account: balance for balance in accounts}
+    for account in matrix.accounts:
+        if account.code in incomplete:
+            continue
+        balance = closing[account.code]
+        if account.closes == "zero" and balance.closing_fen != 0:
+            raise LedgerNotBalancedError(
+                f"Account {account.code} closes at {balance.closing_fen} fen instead of 0 ({account.rule}); "
+                "the run is not written."
+            )
+        if account.closes == "carry_forward" and 2 * abs(balance.movement_fen) > line_count:
+            raise LedgerNotBalancedError(
+                f"Account {account.code} moves by {balance.movement_fen} fen over {line_count} lines, more than "
+                "half a fen a line; the run is not written."
+            )

@@ -1,0 +1,427 @@
+"""The month: days in, statement lines and closed accounts out (market.md B; rulings 1-8, 14).
+
+Grain of the result: one line per participant and charge. A line is rounded once, to the fen, half up; a pool
+is shared by largest remainder, ties by participant id. A positive amount is a charge, a negative a credit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+import numpy as np
+
+from market.money import (
+    INT64_MAX,
+    NANO_PER_FEN,
+    IntArray,
+    OverflowBoundError,
+    apportion,
+    fen_of_nano,
+    half_up,
+    half_up_array,
+    peak,
+)
+from market.profiles import ChargeMatrix, ProvincialRules
+from settlement.day import Amounts, BoolArray, DaySettlement, System
+from settlement.findings import Finding, Severity
+from settlement.interprovincial import TradeSettlement
+from settlement.ledger import Balance, Line, Movement, Posting, assert_balanced, balances, post
+
+USER_CHARGES = ("energy_real_time", "energy_day_ahead", "capacity_compensation")
+GENERATOR_CHARGES = ("energy_real_time", "energy_day_ahead")
+POOLED = ("congestion", "position_mismatch")
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Who settles wholesale: users first (the grid company's agency book among them), then generators."""
+
+    users: tuple[str, ...]
+    generators: tuple[str, ...]
+    grid_company: str
+    city: Mapping[str, str | None]
+    measured_ppm: Mapping[str, int]
+    agency_energy: Mapping[str, int | None]
+    capacity_mw_micro: Mapping[str, int]
+    without_contract: frozenset[str]
+
+
+@dataclass(frozen=True)
+class EventAmount:
+    """A demand-response amount of one event, whole fen, charge positive (ruling 26); None is missing."""
+
+    event_id: str
+    day: date
+    participant_id: str
+    charge_code: str
+    quantity_wh: int | None
+    amount_fen: int | None
+
+
+@dataclass(frozen=True)
+class DailySeries:
+    """Exact daily amounts of one charge: participants x days, Wh and 1e-9 元, and where they are missing."""
+
+    charge_code: str
+    participants: tuple[str, ...]
+    days: tuple[date, ...]
+    quantity: IntArray
+    nano: IntArray
+    missing: BoolArray
+
+
+@dataclass(frozen=True)
+class MonthSettlement:
+    """Everything a month's run writes about money and energy."""
+
+    lines: tuple[Line, ...]
+    daily: tuple[DailySeries, ...]
+    postings: tuple[Posting, ...]
+    accounts: tuple[Balance, ...]
+    findings: tuple[Finding, ...]
+    systems: Mapping[date, System]
+
+
+def settle_month(
+    parties: Parties,
+    days: Iterable[DaySettlement],
+    trades: TradeSettlement,
+    events: Sequence[EventAmount],
+    rules: ProvincialRules,
+    matrix: ChargeMatrix,
+    openings: Mapping[str, int],
+) -> MonthSettlement:
+    """Lines, postings and accounts of one month.
+
+    openings: fen by account, of accounts that carry forward. Raises LedgerNotBalancedError when the books do
+    not close (the run fails closed), OverflowBoundError past int64, ValueError for a pool without any key.
+    """
+    settled = list(days)
+    book = _Book(parties, settled)
+    lines = [*book.user_lines(), *book.generator_lines(), *book.contract_lines(), *book.grid_company_lines()]
+    sale_lines = _trade_lines(trades, parties)
+    findings = [*trades.findings, *_loss_findings(settled, rules)]
+
+    reference = _sum_or_none([day.system.reference_nano for day in settled])
+    reference_fen = None if reference is None else fen_of_nano(reference)
+    energy_fen = _total(
+        [line for line in lines if line.charge_code not in ("contract", "capacity_compensation")]
+    )
+    remainder = None if energy_fen is None or reference_fen is None else energy_fen - reference_fen
+    mismatch = _sum_or_none([day.system.mismatch_nano for day in settled])
+    lines += book.congestion_lines(remainder, mismatch)
+    lines += book.capacity_distribution(
+        _total([line for line in lines if line.charge_code == "capacity_compensation"])
+    )
+
+    landed_fen = -sum(line.amount_fen or 0 for line in sale_lines)
+    gain_loss = None if reference_fen is None else landed_fen - reference_fen
+    lines += sale_lines
+    lines += _gain_loss_lines(gain_loss, parties)
+    lines += _event_lines(events, parties)
+
+    contract_fen = _total([line for line in lines if line.charge_code == "contract"])
+    movements = [
+        Movement(code, amount)
+        for code, amount in (
+            ("interprovincial_reference", reference_fen),
+            ("congestion_transfer", remainder),
+            ("rounding_transfer", contract_fen),
+        )
+        if amount
+    ]
+    return _close(book, trades, lines, movements, findings, settled, events, matrix, openings)
+
+
+def _close(
+    book: _Book,
+    trades: TradeSettlement,
+    lines: list[Line],
+    movements: list[Movement],
+    findings: list[Finding],
+    settled: list[DaySettlement],
+    events: Sequence[EventAmount],
+    matrix: ChargeMatrix,
+    openings: Mapping[str, int],
+) -> MonthSettlement:
+    lines = sorted(lines, key=lambda line: (line.participant_id, line.charge_code))
+    account_of = {charge.code: charge.account for charge in matrix.charges}
+    incomplete = frozenset(account_of[line.charge_code] for line in lines if line.amount_fen is None)
+    if "energy" in incomplete:
+        incomplete |= {"congestion", "interprovincial"}
+    postings = post(lines, movements, matrix)
+    participants = sorted({line.participant_id for line in lines})
+    accounts = balances(postings, matrix, openings, participants)
+    assert_balanced(postings, accounts, matrix, len(lines), incomplete)
+    return MonthSettlement(
+        lines=tuple(lines),
+        daily=(*book.daily(), *_trade_daily(trades), *_event_daily(events)),
+        postings=tuple(postings),
+        accounts=tuple(accounts),
+        findings=tuple(findings),
+        systems={day.day: day.system for day in settled},
+    )
+
+
+class _Book:
+    """The month's exact sums, one row a party and one column a day."""
+
+    def __init__(self, parties: Parties, settled: list[DaySettlement]) -> None:
+        self.parties = parties
+        self.dates = tuple(day.day for day in settled)
+        everyone = (*parties.users, *parties.generators)
+        self.users = {
+            code: self._series(code, parties.users, [day.users[code] for day in settled])
+            for code in USER_CHARGES
+        }
+        self.generators = {
+            code: self._series(code, parties.generators, [day.generators[code] for day in settled])
+            for code in GENERATOR_CHARGES
+        }
+        self.contract = self._series("contract", everyone, [day.contract for day in settled])
+        grid = (parties.grid_company,)
+        self.residents = self._series("residents_energy", grid, [day.residents for day in settled])
+        self.loss = self._series("loss", grid, [_loss_amounts(day.system) for day in settled])
+        energy = self.users["energy_real_time"]
+        self.energy_wh = _row_totals(energy.quantity, energy.missing)
+
+    def _series(self, code: str, who: tuple[str, ...], amounts: list[Amounts]) -> DailySeries:
+        def column(name: str) -> IntArray:
+            return np.stack([getattr(amount, name) for amount in amounts], axis=1)
+
+        missing: BoolArray = np.stack([amount.missing for amount in amounts], axis=1)
+        return DailySeries(code, who, self.dates, column("quantity"), column("nano"), missing)
+
+    def user_lines(self) -> list[Line]:
+        return [line for series in self.users.values() for line in self._lines(series)]
+
+    def generator_lines(self) -> list[Line]:
+        return [line for series in self.generators.values() for line in self._lines(series, delivered=True)]
+
+    def contract_lines(self) -> list[Line]:
+        sellers = set(self.parties.generators)
+        return [
+            line if line.participant_id not in sellers else _delivered(line)
+            for line in self._lines(self.contract)
+            if line.participant_id not in self.parties.without_contract
+        ]
+
+    def grid_company_lines(self) -> list[Line]:
+        return [*self._lines(self.residents), *self._lines(self.loss)]
+
+    def congestion_lines(self, remainder_fen: int | None, mismatch_nano: int | None) -> list[Line]:
+        """What remains on the energy account goes back to (or is borne by) users by monthly energy."""
+        known = remainder_fen is not None and mismatch_nano is not None and None not in self.energy_wh
+        mismatch_fen = fen_of_nano(mismatch_nano) if known and mismatch_nano is not None else None
+        pools = {
+            "position_mismatch": None if mismatch_fen is None else -mismatch_fen,
+            "congestion": None
+            if mismatch_fen is None or remainder_fen is None
+            else mismatch_fen - remainder_fen,
+        }
+        return [line for code in POOLED for line in self._shares(code, pools[code])]
+
+    def capacity_distribution(self, collected_fen: int | None) -> list[Line]:
+        """Collected capacity money to units by available capacity (B.4)."""
+        units = [who for who in self.parties.generators if self.parties.capacity_mw_micro.get(who)]
+        weights = [self.parties.capacity_mw_micro[who] for who in units]
+        shares: Sequence[int | None] = (
+            [None] * len(units) if collected_fen is None else apportion(-collected_fen, weights, units)
+        )
+        return [
+            Line(who, "capacity_compensation", self.parties.city.get(who), None, share, delivered=True)
+            for who, share in zip(units, shares, strict=True)
+        ]
+
+    def daily(self) -> list[DailySeries]:
+        return [*self.users.values(), *self.generators.values(), self.contract, self.residents, self.loss]
+
+    def _shares(self, code: str, pool_fen: int | None) -> list[Line]:
+        users = self.parties.users
+        energy = [wh or 0 for wh in self.energy_wh]
+        shares: Sequence[int | None] = (
+            [None] * len(users)
+            if pool_fen is None
+            else apportion(pool_fen, [max(wh, 0) for wh in energy], users)
+        )
+        return [
+            Line(who, code, self.parties.city.get(who), wh, share, self.parties.measured_ppm.get(who))
+            for who, wh, share in zip(users, self.energy_wh, shares, strict=True)
+        ]
+
+    def _lines(self, series: DailySeries, *, delivered: bool = False) -> list[Line]:
+        missing = _incomplete(series.missing)
+        quantity = _row_totals(series.quantity, series.missing)
+        if peak(series.nano) * series.nano.shape[1] > INT64_MAX:
+            raise OverflowBoundError(
+                f"A month of {series.charge_code} of one participant could pass int64 1e-9 元."
+            )
+        fen = half_up_array(series.nano.sum(axis=1), NANO_PER_FEN).tolist()  # the one rounding (ruling 8)
+        metered = series.charge_code not in ("energy_day_ahead", "contract")
+        return [
+            Line(
+                who,
+                series.charge_code,
+                self.parties.city.get(who),
+                quantity[i],
+                None if missing[i] else fen[i],
+                self.parties.measured_ppm.get(who) if metered else None,
+                delivered,
+            )
+            for i, who in enumerate(series.participants)
+        ]
+
+
+def _delivered(line: Line) -> Line:
+    return Line(
+        line.participant_id,
+        line.charge_code,
+        line.city,
+        line.quantity_wh,
+        line.amount_fen,
+        line.measured_ppm,
+        True,
+    )
+
+
+def _loss_amounts(system: System) -> Amounts:
+    missing = system.loss is None or system.loss_nano is None
+    return Amounts(
+        np.array([0 if missing else system.loss], np.int64),
+        np.array([0 if missing else system.loss_nano], np.int64),
+        np.array([missing]),
+    )
+
+
+def _row_totals(values: IntArray, missing: BoolArray) -> list[int | None]:
+    gaps = _incomplete(missing)
+    return [None if gap else total for gap, total in zip(gaps, values.sum(axis=1).tolist(), strict=True)]
+
+
+def _incomplete(missing: BoolArray) -> list[bool]:
+    gaps: list[bool] = np.asarray(missing.any(axis=1)).tolist()
+    return gaps
+
+
+def _total(lines: list[Line]) -> int | None:
+    return _sum_or_none([line.amount_fen for line in lines])
+
+
+def _sum_or_none(parts: Sequence[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _trade_lines(trades: TradeSettlement, parties: Parties) -> list[Line]:
+    sums: dict[tuple[str, str], list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
+    for (seller, stage, _), (mwh, yuan) in trades.sellers.items():
+        _accumulate(sums[seller, f"interprovincial_sale_{stage}"], mwh, yuan)
+    for (owner, _), (mwh, yuan) in trades.owners.items():
+        _accumulate(sums[owner, "interprovincial_transmission"], mwh, yuan)
+    return [
+        Line(who, code, parties.city.get(who), half_up(mwh * 1_000_000), -half_up(yuan * 100), None, True)
+        for (who, code), (mwh, yuan) in sorted(sums.items())
+    ]
+
+
+def _accumulate(total: list[Fraction], mwh: Fraction, yuan: Fraction) -> None:
+    total[0] += mwh
+    total[1] += yuan
+
+
+def _gain_loss_lines(gain_loss_fen: int | None, parties: Parties) -> list[Line]:
+    """Landed cost less the provincial price, to agency users by monthly energy (S14 7.3 b; ruling 5)."""
+    users = sorted(parties.agency_energy)
+    energy = [parties.agency_energy[who] for who in users]
+    shares: Sequence[int | None] = (
+        [None] * len(users)
+        if gain_loss_fen is None or None in energy
+        else apportion(gain_loss_fen, [max(wh or 0, 0) for wh in energy], users)
+    )
+    return [
+        Line(
+            who, "interprovincial_gain_loss", parties.city.get(who), wh, share, parties.measured_ppm.get(who)
+        )
+        for who, wh, share in zip(users, energy, shares, strict=True)
+    ]
+
+
+def _event_lines(events: Sequence[EventAmount], parties: Parties) -> list[Line]:
+    grouped: dict[tuple[str, str], list[EventAmount]] = defaultdict(list)
+    for event in events:
+        grouped[event.participant_id, event.charge_code].append(event)
+    return [
+        Line(
+            who,
+            code,
+            parties.city.get(who),
+            _sum_or_none([part.quantity_wh for part in parts]),
+            _sum_or_none([part.amount_fen for part in parts]),
+            parties.measured_ppm.get(who),
+            delivered=code == "demand_response_payment",
+        )
+        for (who, code), parts in sorted(grouped.items())
+    ]
+
+
+def _trade_daily(trades: TradeSettlement) -> list[DailySeries]:
+    rows = [
+        (f"interprovincial_sale_{stage}", seller, day, mwh, yuan)
+        for (seller, stage, day), (mwh, yuan) in trades.sellers.items()
+    ] + [
+        ("interprovincial_transmission", owner, day, mwh, yuan)
+        for (owner, day), (mwh, yuan) in trades.owners.items()
+    ]
+    return [
+        _single(code, who, day, half_up(mwh * 1_000_000), -half_up(yuan * 1_000_000_000))
+        for code, who, day, mwh, yuan in sorted(rows, key=lambda row: row[:3])
+    ]
+
+
+def _event_daily(events: Sequence[EventAmount]) -> list[DailySeries]:
+    grouped: dict[tuple[str, str, date], list[EventAmount]] = defaultdict(list)
+    for event in events:
+        grouped[event.charge_code, event.participant_id, event.day].append(event)
+    series = []
+    for (code, who, day), parts in sorted(grouped.items()):
+        fen = _sum_or_none([part.amount_fen for part in parts])
+        nano = None if fen is None else fen * NANO_PER_FEN
+        series.append(_single(code, who, day, _sum_or_none([part.quantity_wh for part in parts]), nano))
+    return series
+
+
+def _single(code: str, who: str, day: date, quantity: int | None, nano: int | None) -> DailySeries:
+    return DailySeries(
+        code,
+        (who,),
+        (day,),
+        np.array([[quantity or 0]], np.int64),
+        np.array([[nano or 0]], np.int64),
+        np.array([[quantity is None or nano is None]]),
+    )
+
+
+def _loss_findings(settled: list[DaySettlement], rules: ProvincialRules) -> list[Finding]:
+    findings = []
+    for day in settled:
+        system = day.system
+        if system.loss is None or system.generation is None:
+            continue
+        share = Fraction(system.loss, max(system.generation + system.imported, 1))
+        if not rules.loss_rate_low <= share <= rules.loss_rate_high:
+            findings.append(
+                Finding(
+                    "loss_out_of_range",
+                    Severity.REVIEW,
+                    str(day.day),
+                    f"The loss of {day.day} is {float(share):.2%} of generation and import, outside "
+                    f"{rules.loss_rate_low}..{rules.loss_rate_high} (R17); look for a meter that is missing, "
+                    "doubled or has a wrong multiplier.",
+                    evidence={"loss_wh": system.loss, "generation_wh": system.generation},
+                )
+            )
+    return findings

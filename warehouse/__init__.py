@@ -1,0 +1,1 @@
+"""Where tables live: SQLAlchemy for records, Parquet for curves, immutable folders for runs."""

@@ -1,0 +1,199 @@
+"""The Parquet files of curve tables: one a delivery, month and city; one row group a date; written once.
+
+Columns: the key columns but ``date`` (text), ``date``, ``quality`` where the table has it, ``line`` (in the
+delivered file), ``values`` (96 whole numbers of 10**-curve_decimals of the unit; null is a missing value).
+Rows stand by date, then key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from market.curves import MISSING
+from market.money import IntArray
+from market.periods import PERIODS
+from market.tables import TABLES, Table
+from warehouse.home import Home
+from warehouse.models import CurveFile
+
+EPOCH = date(1970, 1, 1)
+PROVINCE = "province"  # the partition of rows that belong to no city
+VALUES_TYPE = pa.list_(pa.field("element", pa.int64()), PERIODS)
+
+
+@dataclass(frozen=True)
+class CurveRows:
+    """Rows of one curve table in memory.
+
+    keys: text arrays (n,) by name, without ``date``. days: (n,) days since 1970-01-01. quality: text (n,) or
+    None. values: (n, 96), MISSING where missing. lines: (n,) lines of the delivered file.
+    """
+
+    keys: dict[str, pa.StringArray]
+    days: NDArray[np.int32]
+    quality: pa.StringArray | None
+    values: IntArray
+    lines: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    def take(self, rows: NDArray[Any]) -> CurveRows:
+        """The rows at these places, in this order."""
+        places = pa.array(rows)
+        return CurveRows(
+            {name: array.take(places) for name, array in self.keys.items()},
+            self.days[rows],
+            None if self.quality is None else self.quality.take(places),
+            self.values[rows],
+            self.lines[rows],
+        )
+
+
+def key_columns(table: Table) -> tuple[str, ...]:
+    """The key columns of a curve table without its date."""
+    return tuple(name for name in table.key if name != "date")
+
+
+def has_quality(table: Table) -> bool:
+    """True when the table's rows carry a reading quality."""
+    return any(column.name == "quality" for column in table.columns)
+
+
+def schema(table: Table) -> pa.Schema:
+    """The columns of the table's Parquet files."""
+    quality = [pa.field("quality", pa.string(), nullable=False)] if has_quality(table) else []
+    return pa.schema(
+        [
+            *(pa.field(name, pa.string(), nullable=False) for name in key_columns(table)),
+            pa.field("date", pa.date32(), nullable=False),
+            *quality,
+            pa.field("line", pa.int32(), nullable=False),
+            pa.field("values", VALUES_TYPE, nullable=False),
+        ]
+    )
+
+
+def relative_path(table: str, month: str, city: str, delivery_id: str) -> str:
+    """Where a delivery's rows of one month and city stand under ``curves``."""
+    folder = quote(city, safe="", encoding="utf-8") if _is_awkward(city) else city
+    return f"{table}/month={month}/city={folder}/{delivery_id[:16]}.parquet"
+
+
+def write_curves(
+    home: Home,
+    table: str,
+    delivery_id: str,
+    rows: CurveRows,
+    cities: pa.StringArray,
+    revised: NDArray[np.bool_],
+) -> list[CurveFile]:
+    """Write a delivery's rows and return what to record about the files; unseen until that is committed.
+
+    cities: text (n,), the partition of each row. revised: (n,), True where an earlier delivery has the row's
+    key and date. Each key and date stands once. A file is complete when it gets its name.
+    """
+    definition = TABLES[table]
+    codes, names = ranked(cities)
+    last_first: list[NDArray[Any]] = [ranked(rows.keys[name])[0] for name in reversed(rows.keys)]
+    order = np.lexsort([*last_first, rows.days, codes])
+    months = _months(rows.days[order])
+    files = []
+    for start, end in runs(codes[order], months):
+        city, month = names[codes[order[start]]], str(months[start])
+        path = relative_path(table, month, city, delivery_id)
+        places = order[start:end]
+        _write_file(home.curves / path, definition, rows, places)
+        days = rows.days[places]
+        files.append(
+            CurveFile(
+                path=path,
+                delivery_id=delivery_id,
+                table_name=table,
+                month=month,
+                city=city,
+                rows=end - start,
+                revised=int(revised[places].sum()),
+                first_date=day_of(days[0]),
+                last_date=day_of(days[-1]),
+            )
+        )
+    return files
+
+
+def day_of(number: int) -> date:
+    """A day by its number since 1970-01-01."""
+    return EPOCH + timedelta(days=int(number))
+
+
+def number_of(day: date) -> int:
+    """The number of a day since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def ranked(texts: pa.StringArray) -> tuple[NDArray[np.int64], list[str]]:
+    """Each text as its place in the sorted list of distinct texts, and that list."""
+    coded = pc.dictionary_encode(texts)
+    distinct: list[str] = coded.dictionary.to_pylist()
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    rank = np.empty(len(distinct), dtype=np.int64)
+    rank[order] = np.arange(len(distinct))
+    return rank[coded.indices.to_numpy()], [distinct[place] for place in order]
+
+
+def runs(*columns: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """``(start, end)`` of every stretch of rows over which all columns stay the same."""
+    size = len(columns[0])
+    changes = np.zeros(max(size - 1, 0), dtype=np.bool_)
+    for column in columns:
+        changes |= column[1:] != column[:-1]
+    bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), size] if size else []
+    yield from pairwise(bounds)
+
+
+def _write_file(path: Path, table: Table, rows: CurveRows, places: NDArray[np.int64]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.part")
+    with unfinished.open("wb") as stream:
+        with pq.ParquetWriter(stream, schema(table), compression="zstd") as writer:
+            for start, end in runs(rows.days[places]):
+                part = rows.take(places[start:end])
+                writer.write_table(_arrow(table, part), row_group_size=end - start)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def _arrow(table: Table, rows: CurveRows) -> pa.Table:
+    flat = np.ascontiguousarray(rows.values).reshape(-1)
+    gaps = flat == MISSING
+    elements = pa.array(flat, mask=gaps) if gaps.any() else pa.array(flat)
+    columns = [
+        *rows.keys.values(),
+        pa.array(rows.days).view(pa.date32()),
+        *([] if rows.quality is None else [rows.quality]),
+        pa.array(rows.lines),
+        pa.FixedSizeListArray.from_arrays(elements, type=VALUES_TYPE),
+    ]
+    return pa.table(columns, schema=schema(table))
+
+
+def _months(days: NDArray[np.int32]) -> NDArray[np.datetime64]:
+    return days.astype("datetime64[D]").astype("datetime64[M]")
+
+
+def _is_awkward(city: str) -> bool:
+    return city.startswith(".") or any(letter in '/\\:*?"<>|%=' or ord(letter) < 32 for letter in city)

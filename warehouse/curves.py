@@ -1,0 +1,363 @@
+"""Reading curves: day by day, the newest delivery of every key known at a moment, without copying.
+
+What a reader sees is decided by the database: a Parquet file without its committed row does not exist.
+Files whose rows never stood in an earlier delivery are read as they are; only days that a revision touches
+are merged by key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from market.curves import MISSING
+from market.money import IntArray
+from market.periods import PERIODS
+from market.tables import TABLES, Table
+from warehouse.curve_files import day_of, has_quality, key_columns
+from warehouse.deliveries import Input, visible
+from warehouse.home import Home, engine
+from warehouse.models import CurveFile, Delivery
+from warehouse.records import inputs_of
+
+SEPARATOR = "\x1f"
+READERS = min(4, os.cpu_count() or 1)
+
+
+class _File(NamedTuple):
+    path: str
+    delivery_id: str
+    age: int  # place among the deliveries, oldest first
+    city: str
+    first_date: date
+    last_date: date
+    revised: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where rows come from: one row group, and which of its rows no newer file replaced (None: all)."""
+
+    home: Home
+    file: _File
+    group: int
+    rows: int
+    kept: NDArray[np.int64] | None = None
+
+    def line(self, row: int) -> int:
+        with pq.ParquetFile(self.home.curves / self.file.path) as opened:
+            lines = opened.read_row_group(self.group, columns=["line"])["line"]
+        return int(lines[row if self.kept is None else int(self.kept[row])].as_py())
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file on one date."""
+
+    source: _Source
+    keys: list[pa.StringArray]
+    quality: pa.StringArray | None
+    values: IntArray
+    has_missing: bool
+
+    def only(self, kept: NDArray[np.bool_]) -> _Part:
+        places = np.flatnonzero(kept)
+        taken = pa.array(places)
+        values = self.values[places] if len(self.values) else self.values
+        return _Part(
+            replace(self.source, rows=len(places), kept=places),
+            [array.take(taken) for array in self.keys],
+            None if self.quality is None else self.quality.take(taken),
+            values,
+            self.has_missing and bool((values == MISSING).any()),
+        )
+
+
+@dataclass(frozen=True)
+class CurveDay:
+    """One table on one date.
+
+    keys: text arrays (n,) by name, without ``date``; the very same objects as on the day before when nothing
+    changed, so that work on keys can be kept by identity. values: int64 (n, 96) in 10**-curve_decimals of the
+    table's unit, MISSING where missing, read-only. quality: text (n,) or None. Rows stand by city, then
+    delivery, then key: the order depends on the files alone, not on when they came.
+    """
+
+    date: date
+    keys: dict[str, pa.StringArray]
+    values: IntArray
+    has_missing: bool
+    quality: pa.StringArray | None
+    _sources: tuple[_Source, ...] = field(repr=False)
+
+    def delivery(self, row: int) -> str:
+        """The delivery that brought a row."""
+        return self._source(row)[0].file.delivery_id
+
+    def line(self, row: int) -> int:
+        """The line of a row in the delivered file (read on demand)."""
+        source, place = self._source(row)
+        return source.line(place)
+
+    def city(self, row: int) -> str:
+        """The city partition a row stands in."""
+        return self._source(row)[0].file.city
+
+    def _source(self, row: int) -> tuple[_Source, int]:
+        place = row
+        for source in self._sources:
+            if 0 <= place < source.rows:
+                return source, place
+            place -= source.rows
+        raise IndexError(f"Row {row} does not exist; {self.date} has the rows 0 to {len(self.values) - 1}.")
+
+
+def curve_days(
+    home: Home,
+    table: str,
+    first: date,
+    after: date,
+    *,
+    as_of: datetime | None = None,
+    delivered: Collection[str] | None = None,
+    city: str | None = None,
+) -> Iterator[CurveDay]:
+    """The days of a curve table from ``first`` to before ``after``, in order; a day without rows is left out.
+
+    The newest delivery (recorded_at, then id) wins per key and date. as_of: a moment with its zone, None for
+    now. delivered: only these delivery ids, None for all. city: only the rows of this partition. At most two
+    days are in memory besides what the caller keeps. Raises KeyError for a table without curves.
+    """
+    definition = _curve_definition(table)
+    wanted = [*key_columns(definition), *(["quality"] if has_quality(definition) else []), "values"]
+    last: dict[str, pa.StringArray] = {}
+    for day, parts in _days(
+        home, definition, _files(home, table, first, after, as_of, delivered), wanted, city
+    ):
+        if parts:
+            curve_day = _assembled(definition, day, parts, last)
+            last = curve_day.keys
+            yield curve_day
+
+
+def curve_inputs(
+    home: Home,
+    table: str,
+    first: date,
+    after: date,
+    as_of: datetime | None = None,
+    *,
+    delivered: Collection[str] | None = None,
+) -> list[Input]:
+    """The deliveries that brought at least one row of ``curve_days`` with the same arguments, by id."""
+    definition = _curve_definition(table)
+    rows: Counter[str] = Counter()
+    files = _files(home, table, first, after, as_of, delivered)
+    for _, parts in _days(home, definition, files, list(key_columns(definition)), None):
+        for part in parts:
+            rows[part.source.file.delivery_id] += part.source.rows
+    with engine(home).connect() as connection:
+        return inputs_of(connection, rows)
+
+
+def _curve_definition(table: str) -> Table:
+    if table not in TABLES or not TABLES[table].is_curve:
+        known = ", ".join(name for name, known in TABLES.items() if known.is_curve)
+        raise KeyError(f"{table!r} is not a curve table; there are: {known}.")
+    return TABLES[table]
+
+
+class _Plan(NamedTuple):
+    """What is visible between two dates."""
+
+    first: date
+    after: date
+    files: list[_File]
+
+
+def _files(
+    home: Home,
+    table: str,
+    first: date,
+    after: date,
+    as_of: datetime | None,
+    delivered: Collection[str] | None,
+) -> _Plan:
+    columns = [getattr(CurveFile, name) for name in ("path", "city", "first_date", "last_date", "revised")]
+    query = (
+        select(Delivery.delivery_id, *columns)
+        .join(Delivery, Delivery.delivery_id == CurveFile.delivery_id)
+        .where(visible(as_of, delivered), CurveFile.table_name == table)
+        .where(CurveFile.last_date >= first, CurveFile.first_date < after)
+        .order_by(Delivery.recorded_at, Delivery.delivery_id)
+    )
+    with engine(home).connect() as connection:
+        rows = connection.execute(query).all()
+    files = [
+        _File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised)
+        for age, row in enumerate(rows)
+    ]
+    return _Plan(first, after, sorted(files, key=lambda file: (file.city, file.delivery_id)))
+
+
+def _days(
+    home: Home, definition: Table, plan: _Plan, wanted: Sequence[str], city: str | None
+) -> Iterator[tuple[date, list[_Part]]]:
+    """Every day that has rows, with its parts after the newest has won; the next day is read meanwhile."""
+    # A revision may have moved a row to another city, so with revisions every city has to be looked at.
+    whole = city is None or any(file.revised for file in plan.files)
+    files = plan.files if whole else [file for file in plan.files if file.city == city]
+    with ExitStack() as stack, ThreadPoolExecutor(READERS, "curves") as readers:
+        opened = _Opened(home, definition, stack)
+        coming: _Coming | None = None
+        for day in _dates(plan, files):
+            # An open file serves one thread at a time: a day is asked for when the day before is complete.
+            parts = coming.parts() if coming else []
+            groups = [(file, group) for file in files if (group := opened.group(file, day)) is not None]
+            asked = _Coming(day, [readers.submit(opened.read, file, group, wanted) for file, group in groups])
+            if coming:
+                yield coming.day, _visible_parts(parts, city)
+            coming = asked
+        if coming:
+            yield coming.day, _visible_parts(coming.parts(), city)
+
+
+class _Coming(NamedTuple):
+    """A day that is being read."""
+
+    day: date
+    asked: list[Future[_Part]]
+
+    def parts(self) -> list[_Part]:
+        return [part.result() for part in self.asked]
+
+
+def _dates(plan: _Plan, files: Sequence[_File]) -> Iterator[date]:
+    if not files:
+        return
+    day = max(plan.first, min(file.first_date for file in files))
+    end = min(plan.after, max(file.last_date for file in files) + timedelta(days=1))
+    while day < end:
+        yield day
+        day += timedelta(days=1)
+
+
+def _visible_parts(read: list[_Part], city: str | None) -> list[_Part]:
+    parts = newest_win(read) if any(part.source.file.revised for part in read) else read
+    return [part for part in parts if part.source.rows and city in (None, part.source.file.city)]
+
+
+def newest_win(parts: list[_Part]) -> list[_Part]:
+    """Keep each key once, from the part whose delivery is newest; parts of one date, in any order."""
+    by_age = sorted(range(len(parts)), key=lambda place: parts[place].source.file.age)
+    texts = [_key_text(parts[place].keys) for place in by_age]
+    codes = pc.dictionary_encode(pa.concat_arrays(texts)).indices.to_numpy()
+    rows = np.arange(len(codes))
+    newest = np.empty(len(codes), dtype=np.int64)
+    newest[codes] = rows  # of several rows with one code the last one stays
+    kept = newest[codes] == rows
+    if kept.all():
+        return parts
+    result = list(parts)
+    start = 0
+    for place, text in zip(by_age, texts, strict=True):
+        mine = kept[start : start + len(text)]
+        start += len(text)
+        if not mine.all():
+            result[place] = parts[place].only(mine)
+    return result
+
+
+def _key_text(keys: Sequence[pa.StringArray]) -> pa.StringArray:
+    return keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, SEPARATOR)
+
+
+class _Opened:
+    """The open Parquet files of one reading and which row group of each holds which date."""
+
+    def __init__(self, home: Home, definition: Table, stack: ExitStack) -> None:
+        self._home = home
+        self._keys = key_columns(definition)
+        self._stack = stack
+        self._files: dict[str, tuple[Any, dict[date, int]]] = {}
+
+    def group(self, file: _File, day: date) -> int | None:
+        """The row group of a date in a file, or None."""
+        if not file.first_date <= day <= file.last_date:
+            if day > file.last_date and file.path in self._files:
+                self._files.pop(file.path)[0].close()
+            return None
+        if file.path not in self._files:
+            reader = self._stack.enter_context(pq.ParquetFile(self._home.curves / file.path))
+            self._files[file.path] = (reader, _groups(reader.metadata))
+        return self._files[file.path][1].get(day)
+
+    def read(self, file: _File, group: int, wanted: Sequence[str]) -> _Part:
+        """Decode one row group; the values are a view of what Arrow decoded where none is missing."""
+        read = self._files[file.path][0].read_row_group(group, columns=list(wanted), use_threads=False)
+        values, has_missing = np.empty((0, PERIODS), dtype=np.int64), False
+        if "values" in wanted:
+            values, has_missing = _array(read["values"])
+        return _Part(
+            _Source(self._home, file, group, read.num_rows),
+            [_one(read[name]) for name in self._keys],
+            _one(read["quality"]) if "quality" in wanted else None,
+            values,
+            has_missing,
+        )
+
+
+def _groups(metadata: Any) -> dict[date, int]:
+    place = metadata.schema.to_arrow_schema().get_field_index("date")
+    found = {}
+    for group in range(metadata.num_row_groups):
+        smallest = metadata.row_group(group).column(place).statistics.min
+        found[smallest if isinstance(smallest, date) else day_of(smallest)] = group
+    return found
+
+
+def _one(column: pa.ChunkedArray) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _array(column: pa.ChunkedArray) -> tuple[IntArray, bool]:
+    flat = _one(column).flatten()
+    has_missing = flat.null_count > 0
+    whole = flat.fill_null(MISSING) if has_missing else flat
+    return whole.to_numpy(zero_copy_only=True).reshape(-1, PERIODS), has_missing
+
+
+def _assembled(
+    definition: Table, day: date, parts: Sequence[_Part], last: dict[str, pa.StringArray]
+) -> CurveDay:
+    names = key_columns(definition)
+    arrays = {
+        name: pa.concat_arrays([part.keys[place] for part in parts]) for place, name in enumerate(names)
+    }
+    keys = last if last and all(last[name].equals(arrays[name]) for name in names) else arrays
+    quality = pa.concat_arrays([part.quality for part in parts]) if has_quality(definition) else None
+    values = parts[0].values if len(parts) == 1 else _stacked([part.values for part in parts])
+    values.flags.writeable = False
+    sources = tuple(part.source for part in parts)
+    return CurveDay(day, keys, values, any(part.has_missing for part in parts), quality, sources)
+
+
+def _stacked(blocks: Sequence[IntArray]) -> IntArray:
+    # Arrow's pool hands the memory of the day before back; numpy would ask the system for fresh pages each day.
+    rows = sum(len(block) for block in blocks)
+    memory = pa.allocate_buffer(rows * PERIODS * 8)
+    stacked = np.frombuffer(memory, dtype=np.int64).reshape(rows, PERIODS)
+    return np.concatenate(blocks, out=stacked)

@@ -1,0 +1,140 @@
+"""The home folder: where the database, the curves, the inbox, the runs and the reports stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Settings(BaseSettings):
+    """GRIDSETTLE_HOME and GRIDSETTLE_DATABASE_URL."""
+
+    model_config = SettingsConfigDict(env_prefix="GRIDSETTLE_")
+
+    home: Path = Path("var")
+    database_url: str | None = None
+
+
+class HomeNotReadyError(RuntimeError):
+    """The home has no database yet; the sentence says how to make it."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one installation. Nothing is created by naming it; ``create`` does that."""
+
+    root: Path
+
+    @property
+    def database_url(self) -> str:
+        """GRIDSETTLE_DATABASE_URL when set, else the SQLite file ``gridsettle.db`` in the home."""
+        return Settings().database_url or f"sqlite:///{self.root / 'gridsettle.db'}"
+
+    @property
+    def curves(self) -> Path:
+        """Parquet: ``<table>/month=YYYY-MM/city=<city>/<first 16 of the delivery's sha256>.parquet``."""
+        return self.root / "curves"
+
+    @property
+    def inbox(self) -> Path:
+        """The delivered files as they came: ``<first 16 of sha256>/<file name>``."""
+        return self.root / "inbox"
+
+    @property
+    def quarantine(self) -> Path:
+        """The rows that were not taken, one readable CSV a delivery."""
+        return self.root / "quarantine"
+
+    @property
+    def runs(self) -> Path:
+        """One immutable folder a run."""
+        return self.root / "runs"
+
+    @property
+    def reports(self) -> Path:
+        """What people read, one folder a run."""
+        return self.root / "reports"
+
+    @property
+    def locks(self) -> Path:
+        """The files that ``warehouse.lock`` locks; they hold nothing."""
+        return self.root / "locks"
+
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder ``create`` makes."""
+        return (self.curves, self.inbox, self.quarantine, self.runs, self.reports, self.locks)
+
+
+def home(path: Path | None = None) -> Home:
+    """The home at ``path``, else at GRIDSETTLE_HOME, else at ``./var``; always an absolute path."""
+    return Home((path or Settings().home).expanduser().absolute())
+
+
+def create(at: Home) -> None:
+    """Make the folders and bring the database to the newest schema; a second call changes nothing."""
+    for folder in at.folders():
+        folder.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
+    with _engine(at.database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def engine(at: Home) -> Engine:
+    """The database of a home. Raises HomeNotReadyError where the SQLite file does not exist yet."""
+    url = make_url(at.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise HomeNotReadyError(
+            f"There is no database at {url.database}; run `gridsettle init`, or set GRIDSETTLE_HOME to the "
+            "folder that has one."
+        )
+    return _engine(at.database_url)
+
+
+@contextmanager
+def transaction(at: Home) -> Iterator[Connection]:
+    """One writing transaction: everything is committed at the end of the block, or nothing is."""
+    with engine(at).connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+@lru_cache(maxsize=16)
+def _engine(url: str) -> Engine:
+    # No pool: jobs are batch processes that Airflow forks, and a connection must not cross a fork.
+    made = create_engine(url, poolclass=NullPool, json_serializer=partial(json.dumps, ensure_ascii=False))
+    if made.dialect.name == "sqlite":
+        event.listen(made, "connect", _prepare_sqlite)
+        event.listen(made, "begin", _begin_sqlite)
+    return made
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin late and commit before DDL; a migration must be one transaction like the rest.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that turns into a writer fails at once when another has written since; a writer says so first.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,191 @@
+"""Record tables: every revision of every key is kept, the newest one known at a moment is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Row, Select, func, insert, select
+
+from market.tables import TABLES, Column, Kind, Table
+from warehouse.deliveries import Input, file_names, visible
+from warehouse.home import Home, engine
+from warehouse.models import RECORDS, Delivery
+
+KEYS_A_QUERY = 1000  # databases bound the number of values in one IN list
+WHOLE = (Kind.INTEGER, Kind.FLAG)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a delivery did to a record table, in rows: keys never seen, keys with other values, the same again."""
+
+    new: int
+    revised: int
+    unchanged: int
+
+
+def read_records(
+    home: Home,
+    table: str,
+    *,
+    as_of: datetime | None = None,
+    delivered: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """The newest revision of every key known at ``as_of``, sorted by key.
+
+    as_of: a moment with its zone; None for now. delivered: only these delivery ids; None for all.
+    Columns in registry order, then ``delivery_id`` and ``line``. Decimals are exact Decimals, dates are
+    datetime.date, instants and months ISO text, a missing value is None; required whole numbers are int64.
+    Raises KeyError for a table that is not a record table.
+    """
+    definition = _record_definition(table)
+    with engine(home).connect() as connection:
+        rows = list(connection.execute(_newest(definition, as_of, delivered)))
+    places = [_position(definition, name) for name in definition.key]
+    rows.sort(key=lambda row: [row[place] for place in places])
+    columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
+    frame = {
+        column.name: _series(column, values)
+        for column, values in zip(definition.columns, columns, strict=False)
+    }
+    frame["delivery_id"] = pd.Series(columns[-2], dtype=object)
+    frame["line"] = pd.Series(columns[-1], dtype="int64")
+    return pd.DataFrame(frame)
+
+
+def record_inputs(
+    home: Home,
+    table: str,
+    *,
+    as_of: datetime | None = None,
+    delivered: Collection[str] | None = None,
+) -> list[Input]:
+    """The deliveries that hold a newest revision in ``read_records`` of the same arguments, by id."""
+    newest = _newest(_record_definition(table), as_of, delivered).subquery()
+    with engine(home).connect() as connection:
+        counted = connection.execute(
+            select(newest.c.delivery_id, func.count().label("n")).group_by(newest.c.delivery_id)
+        )
+        return inputs_of(connection, {row.delivery_id: row.n for row in counted})
+
+
+def inputs_of(connection: Connection, rows: Mapping[str, int]) -> list[Input]:
+    """``{delivery_id: rows}`` as inputs with their file names, by id."""
+    names = file_names(connection, list(rows))
+    return [Input(delivery_id, names[delivery_id], rows[delivery_id]) for delivery_id in sorted(rows)]
+
+
+def write_records(
+    connection: Connection,
+    table: str,
+    delivery_id: str,
+    columns: Mapping[str, Sequence[Any]],
+    lines: Sequence[int],
+) -> Written:
+    """Add a delivery's rows: a new key is revision 1, other values are the next one, the same values nothing.
+
+    columns: every registry column as stored (decimals as whole numbers), one value a row; each key once.
+    The caller holds the ingest lock and has written the delivery in the same transaction.
+    """
+    definition = _record_definition(table)
+    names = [column.name for column in definition.columns]
+    known = _known(connection, definition, columns)
+    places = [_position(definition, name) for name in definition.key]
+    fresh: list[dict[str, Any]] = []
+    counts: Counter[str] = Counter()
+    for line, *values in zip(lines, *(columns[name] for name in names), strict=True):
+        before = known.get(tuple(values[place] for place in places))
+        if before is None:
+            outcome, revision = "new", 1
+        elif list(before[:-1]) == values:
+            counts["unchanged"] += 1
+            continue
+        else:
+            outcome, revision = "revised", before[-1] + 1
+        counts[outcome] += 1
+        row = dict(zip(names, values, strict=True))
+        fresh.append({**row, "revision": revision, "delivery_id": delivery_id, "line": line})
+    if fresh:
+        connection.execute(insert(RECORDS[table]), fresh)
+    return Written(counts["new"], counts["revised"], counts["unchanged"])
+
+
+def first_keys(connection: Connection, table: str) -> set[str]:
+    """Every value of the first key column that any taken delivery brought (what references may point to)."""
+    record = RECORDS[table]
+    return set(connection.scalars(select(record.c[TABLES[table].key[0]]).distinct()))
+
+
+def _record_definition(table: str) -> Table:
+    if table not in RECORDS:
+        raise KeyError(f"{table!r} is not a record table; there are: {', '.join(RECORDS)}.")
+    return TABLES[table]
+
+
+def _position(definition: Table, name: str) -> int:
+    return [column.name for column in definition.columns].index(name)
+
+
+def _newest(definition: Table, as_of: datetime | None, delivered: Collection[str] | None) -> Select[Any]:
+    record = RECORDS[definition.name]
+    names = [*(column.name for column in definition.columns), "delivery_id", "line"]
+    rank = func.row_number().over(
+        partition_by=[record.c[name] for name in definition.key], order_by=record.c.revision.desc()
+    )
+    ranked = (
+        select(*(record.c[name] for name in names), rank.label("newest_first"))
+        .join(Delivery, Delivery.delivery_id == record.c.delivery_id)
+        .where(visible(as_of, delivered))
+        .subquery()
+    )
+    return select(*(ranked.c[name] for name in names)).where(ranked.c.newest_first == 1)
+
+
+def _series(column: Column, values: Sequence[Any]) -> pd.Series[Any]:
+    if column.kind is Kind.DECIMAL:
+        exact = _decimal_of(column.decimals)
+        return pd.Series([None if value is None else exact(value) for value in values], dtype=object)
+    if column.kind in WHOLE and column.required:
+        return pd.Series(values, dtype="int64")
+    return pd.Series(values, dtype=object)
+
+
+def _decimal_of(decimals: int) -> Callable[[int], Decimal]:
+    @lru_cache(maxsize=100_000)
+    def exact(value: int) -> Decimal:
+        return Decimal(value).scaleb(-decimals)
+
+    return exact
+
+
+def _known(
+    connection: Connection, definition: Table, columns: Mapping[str, Sequence[Any]]
+) -> dict[tuple[Any, ...], Row[Any]]:
+    """The newest revision of every key the delivery could touch: registry columns, then the revision."""
+    places = [_position(definition, name) for name in definition.key]
+    known: dict[tuple[Any, ...], Row[Any]] = {}
+    for query in _touching(definition, columns):
+        for row in connection.execute(query):
+            key = tuple(row[place] for place in places)
+            if key not in known or known[key][-1] < row[-1]:
+                known[key] = row
+    return known
+
+
+def _touching(definition: Table, columns: Mapping[str, Sequence[Any]]) -> Iterator[Select[Any]]:
+    record = RECORDS[definition.name]
+    query = select(*(record.c[column.name] for column in definition.columns), record.c.revision)
+    if "date" in definition.key and len(columns["date"]) > 0:
+        yield query.where(record.c.date.between(min(columns["date"]), max(columns["date"])))
+        return
+    first = definition.key[0]
+    values = sorted(set(columns[first]))
+    for start in range(0, len(values), KEYS_A_QUERY):
+        yield query.where(record.c[first].in_(values[start : start + KEYS_A_QUERY]))
