@@ -14,7 +14,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
@@ -130,18 +130,18 @@ def tied(size: Size) -> Market:
 
 def report(title: str, sizes: list[Size], repetitions: int, build: Callable[[Size], Market] = market) -> None:
     print(f"\n{title}")
-    print("sellers buyers paths/pair segments  pairs/period   trades   best s  worst s")
+    print("sellers buyers paths/pair segments  pairs/period   trades   best s  worst s    cpu s")
     for size in sizes:
         tables = build(size)
         taken = []
         trades = 0
         for _ in range(repetitions):
-            start = perf_counter()
+            start, cpu = perf_counter(), process_time()
             trades = len(clear(*tables).trades)
-            taken.append(perf_counter() - start)
+            taken.append((perf_counter() - start, process_time() - cpu))
         print(
             f"{size.sellers:7} {size.buyers:6} {size.paths_per_pair:10} {size.segments:8} {size.pairs:13,} "
-            f"{trades:8,} {min(taken):8.2f} {max(taken):8.2f}"
+            f"{trades:8,} {min(taken)[0]:8.2f} {max(taken)[0]:8.2f} {min(cpu for _, cpu in taken):8.2f}"
         )
 
 

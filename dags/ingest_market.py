@@ -14,6 +14,8 @@ forecasts, transfer capability, prices, trades, demand-response tables.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import CronTriggerTimetable, dag, task
 
 from dags.house import FILES, TIME_ZONE, defaults
@@ -32,14 +34,14 @@ def ingest_market() -> None:
     """Deliver the waiting files in the order in which their tables refer to each other."""
 
     @task
-    def deliver(paths: list[str]) -> int:
+    def deliver(*, params: Any = None) -> int:
         from jobs.arrivals import deliver_waiting, is_meter_file, waiting
         from warehouse.home import home
 
-        files = [file for file in waiting(home(), paths) if not is_meter_file(file)]
+        files = [file for file in waiting(home(), params["paths"]) if not is_meter_file(file)]
         return len(deliver_waiting(home(), files, sender="ingest_market"))
 
-    deliver("{{ params.paths }}")
+    deliver()
 
 
 ingest_market()

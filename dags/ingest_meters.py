@@ -9,7 +9,7 @@ complete as a partition of `meter_days`. When the last day of a month is announc
 - **From where**: files `meter_readings*` in the home's folder `arrivals`, or in the files and folders given as
   `paths`. The city is the last word of the name (`meter_readings_2022-07_jinan.parquet`).
 - **A city's file is refused?** Its task fails with the sentence that says how to mend it; the other cities are in,
-  and the days that lack this city are not announced.
+  and nothing is announced until it is mended and the run is repeated.
 - **Run it again?** Always safe: the same bytes are a no-op.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, TriggerRule, dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.house import FILES, METER_DAYS, TIME_ZONE, defaults
@@ -36,14 +36,14 @@ def ingest_meters() -> None:
     """Each city's files, then the days that are complete."""
 
     @task
-    def find_cities(paths: list[str]) -> list[dict[str, Any]]:
+    def find_cities(*, params: Any = None) -> list[dict[str, Any]]:
         from jobs.arrivals import meter_files_by_city, waiting
         from warehouse.home import home
 
-        by_city = meter_files_by_city(waiting(home(), paths))
+        by_city = meter_files_by_city(waiting(home(), params["paths"]))
         return [{"city": city, "files": [str(file) for file in files]} for city, files in by_city.items()]
 
-    @task(map_index_template="{{ city }}")
+    @task(map_index_template="{{ task.op_kwargs.city }}")
     def deliver(city: str, files: list[str]) -> list[str]:
         from pathlib import Path
 
@@ -55,20 +55,20 @@ def ingest_meters() -> None:
             for month in months(deliver_waiting(home(), [Path(file) for file in files], sender=city))
         ]
 
-    @task(outlets=[METER_DAYS], trigger_rule=TriggerRule.ALL_DONE)
+    @task(outlets=[METER_DAYS])
     def announce_days(months: Any, *, outlet_events: Any = None) -> int:
         from jobs.check_city import complete_days
         from market.periods import Month
         from warehouse.home import home
 
-        delivered = sorted({Month.parse(month) for city in months[:] or [] for month in city or []})
+        delivered = sorted({Month.parse(month) for city in months[:] for month in city})
         days = [day.isoformat() for month in delivered for day in complete_days(home(), month)]
         if not days:
             raise AirflowSkipException("No day is complete in every city yet; nothing is announced.")
         outlet_events[METER_DAYS].add_partitions(days)
         return len(days)
 
-    announce_days(deliver.expand_kwargs(find_cities("{{ params.paths }}")))
+    announce_days(deliver.expand_kwargs(find_cities()))
 
 
 ingest_meters()

@@ -64,7 +64,7 @@ def settle_month() -> None:
 
         return cities(home(), Month.parse(month))
 
-    @task(map_index_template="{{ city }}")
+    @task(map_index_template="{{ task.op_kwargs.city }}")
     def check_city(city: str, month: str) -> dict[str, Any]:
         from jobs.check_city import check_city
         from market.periods import Month
@@ -85,11 +85,11 @@ def settle_month() -> None:
         return run.run_id
 
     @task
-    def write_reports(run_id: str) -> str:
+    def write_reports(settled: str) -> str:
         from jobs.report import write_reports
         from warehouse.home import home
 
-        return str(write_reports(home(), run_id).month_page)
+        return str(write_reports(home(), settled).month_page)
 
     settled = settle_province(MONTH, KIND)
     check_city.partial(month=MONTH).expand(city=find_cities(MONTH)) >> settled

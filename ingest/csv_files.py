@@ -1,7 +1,7 @@
 """CSV: which encoding, which line a row stands on, which rows do not fit the header.
 
-Without quotation marks a line is a row, and the columns are cut by Arrow. With them a cell may hold a line
-break; then Python's csv module reads, which knows the line each row began on.
+Where every line is a row, the columns are cut by Arrow. Where a cell holds a line break, or quotation marks do
+not pair, Python's csv module reads, which knows the line each row began on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,15 +24,17 @@ from ingest.faults import BadFileError, BadRow, Fault
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 ROWS_A_BATCH = 20_000
-NEWLINE, COMMA, RETURN = 10, 44, 13
+BLOCK = 1 << 20
+NEWLINE, RETURN, QUOTE, COMMA = b'\n\r",'
 
 
 def read_csv(path: Path) -> Cells:
     """Read a CSV file. Raises BadFileError for an unknown encoding, a bad header or an open quotation mark."""
     data = as_utf8(path.read_bytes(), path.name)
-    if b'"' in data or _has_lone_return(data):
-        return _read_quoted(data.decode(), path.name)
-    return _read_plain(data, path.name)
+    shape = None if data.count(b"\r") != data.count(b"\r\n") else _shape(data)
+    if shape is None:
+        return _read_irregular(data.decode(), path.name)
+    return _read_regular(data, shape, path.name)
 
 
 def as_utf8(data: bytes, file: str) -> bytes:
@@ -62,27 +65,64 @@ def as_utf8(data: bytes, file: str) -> bytes:
     return text.encode("utf-8")
 
 
-def _has_lone_return(data: bytes) -> bool:
-    return data.count(b"\r") != data.count(b"\r\n")
+class _Shape(NamedTuple):
+    """By line: where it starts, how many cells it has, whether it holds anything."""
+
+    starts: NDArray[np.int64]
+    cells: NDArray[np.int64]
+    filled: NDArray[np.bool_]
 
 
-def _read_plain(data: bytes, file: str) -> Cells:
+def _shape(data: bytes) -> _Shape | None:
+    """The lines of a file in which every line is a row; None when a quotation mark makes that doubtful."""
+    letters = np.frombuffer(data, dtype=np.uint8)
+    quotes = np.flatnonzero(letters == QUOTE)
+    newlines = np.flatnonzero(letters == NEWLINE)
+    if not _pairs(letters, quotes) or _inside(newlines, quotes).any():
+        return None
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), newlines + 1])
+    starts = starts[:-1] if starts[-1] == len(data) else starts
+    ends = np.append(starts[1:], len(data))
+    commas = np.flatnonzero(letters == COMMA)
+    commas = commas[~_inside(commas, quotes)] if len(quotes) else commas
+    bounds = np.searchsorted(commas, np.append(starts, len(data)))
+    broken = letters[ends - 1] == NEWLINE
+    returned = broken & (ends - starts >= 2) & (letters[np.maximum(ends - 2, 0)] == RETURN)
+    return _Shape(starts, np.diff(bounds) + 1, ends - starts > broken.astype(np.int64) + returned)
+
+
+def _pairs(letters: NDArray[np.uint8], quotes: NDArray[np.int64]) -> bool:
+    """Every odd mark opens a cell and every even one closes it, or the two stand for one inside a cell."""
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    before = letters[opening[opening > 0] - 1]
+    behind = letters[closing[closing < len(letters) - 1] + 1]
+    return bool(
+        np.isin(before, (COMMA, NEWLINE, QUOTE)).all()
+        and np.isin(behind, (COMMA, NEWLINE, RETURN, QUOTE)).all()
+    )
+
+
+def _inside(places: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray(np.searchsorted(quotes, places) % 2 == 1)
+
+
+def _read_regular(data: bytes, shape: _Shape, file: str) -> Cells:
     first, _, _ = data.partition(b"\n")
-    header = checked_header(first.decode().rstrip("\r").split(","), file)
-    cells, filled = _count_cells(data)
-    fits = filled & (cells == len(header))
+    header = checked_header(next(csv.reader([first.decode().rstrip("\r")]), []), file)
+    fits = shape.filled & (shape.cells == len(header))
+    misfits = np.flatnonzero(shape.filled & ~fits)
     fits[0] = False  # the header itself
-    misfits = np.flatnonzero(filled & ~fits)[1:]
-    # A single line longer than a block would not be read.
-    block = max(1 << 20, 2 * _longest_line(data))
+    longest = int(np.diff(shape.starts, append=len(data)).max())
     table = pa_csv.read_csv(
         pa.BufferReader(data),
-        pa_csv.ReadOptions(column_names=header, skip_rows=1, block_size=block),
-        pa_csv.ParseOptions(quote_char=False, invalid_row_handler=lambda _: "skip"),
+        pa_csv.ReadOptions(column_names=header, skip_rows=1, block_size=max(BLOCK, 2 * longest)),
+        pa_csv.ParseOptions(invalid_row_handler=lambda _: "skip"),
         pa_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False),
     )
     if table.num_rows != int(fits.sum()):
-        return _read_quoted(data.decode(), file)
+        return _read_irregular(data.decode(), file)
     return Cells(
         {name: table[name].combine_chunks() for name in header},
         (np.flatnonzero(fits) + 1).astype(np.int32),
@@ -90,28 +130,10 @@ def _read_plain(data: bytes, file: str) -> Cells:
     )
 
 
-def _line_starts(data: bytes) -> NDArray[np.int64]:
-    starts = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE) + 1
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), starts])
-    return starts[:-1] if starts[-1] == len(data) else starts
-
-
-def _longest_line(data: bytes) -> int:
-    return int(np.diff(_line_starts(data), append=len(data)).max())
-
-
-def _count_cells(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Cells of every line, and whether the line holds anything at all."""
-    letters = np.frombuffer(data, dtype=np.uint8)
-    starts = _line_starts(data)
-    commas = np.add.reduceat(letters == COMMA, starts, dtype=np.int64)
-    breaks = np.add.reduceat((letters == NEWLINE) | (letters == RETURN), starts, dtype=np.int64)
-    return commas + 1, np.diff(starts, append=len(data)) > breaks
-
-
 def _misfits(data: bytes, places: list[int], width: int) -> list[BadRow]:
     lines = data.split(b"\n") if places else []
-    return [_misfit(place + 1, lines[place].decode().rstrip("\r").split(","), width) for place in places]
+    rows = csv.reader(lines[place].decode().rstrip("\r") for place in places)
+    return [_misfit(place + 1, row, width) for place, row in zip(places, rows, strict=True)]
 
 
 def _misfit(line: int, row: list[str], width: int) -> BadRow:
@@ -119,7 +141,7 @@ def _misfit(line: int, row: list[str], width: int) -> BadRow:
     return BadRow(line, Fault("wrong_cell_count", sentence), {"cells": row})
 
 
-def _read_quoted(text: str, file: str) -> Cells:
+def _read_irregular(text: str, file: str) -> Cells:
     bad: list[BadRow] = []
     lines: list[int] = []
     batches: list[list[pa.Array]] = []

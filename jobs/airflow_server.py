@@ -38,6 +38,7 @@ ADDRESS = "127.0.0.1"
 DAGS = Path(__file__).resolve().parent.parent / "dags"
 DATABASE = "airflow"
 GIVEN_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 PATIENCE_S = 180
 GRACE_S = 15  # Airflow's children do not all follow a TERM; what is left then is killed
@@ -149,7 +150,7 @@ def process(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Po
     # Standalone starts its parts as `airflow`: the one beside this interpreter must come first.
     path = f"{Path(program).parent}{os.pathsep}{environment.get('PATH', '')}"
     with log.open("ab") as written:
-        airflow = subprocess.Popen(
+        airflow = subprocess.Popen(  # noqa: S603  our own program and nothing from outside
             [program, "standalone"],
             env={**environment, "PATH": path},
             stdin=subprocess.DEVNULL,
@@ -242,7 +243,7 @@ def stop_on_signals() -> Iterator[None]:
             signal.signal(wanted, signal.SIG_IGN)
         raise Stopped
 
-    before = {wanted: signal.signal(wanted, stop) for wanted in (signal.SIGINT, signal.SIGTERM)}
+    before = {wanted: signal.signal(wanted, stop) for wanted in STOPPING}
     try:
         yield
     finally:

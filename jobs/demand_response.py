@@ -17,7 +17,7 @@ from demand_response.benefit import counterfactual, exposure_benefit, position_o
 from demand_response.events import Event, Program
 from demand_response.settle import Commitment, Outcome, settle_event
 from jobs.month_inputs import MonthInputs
-from jobs.roster import Roster, valid_on
+from jobs.roster import Roster, dated_in, valid_on
 from market.calendars import ChinaCalendar
 from market.curves import MISSING, is_missing
 from market.money import IntArray, fen_of_nano, half_up, scaled
@@ -48,8 +48,7 @@ class MonthEvents:
     def read(cls, home: Home, month: Month, as_of: datetime | None) -> MonthEvents:
         """Events whose date lies in the month, by date and id."""
         tables = {table: read_records(home, table, as_of=as_of) for table in EVENT_TABLES}
-        events = tables["dr_events"]
-        inside = events[[Month.of(day) == month for day in events["date"]]]
+        inside = dated_in(tables["dr_events"], month)
         return cls(
             tuple(
                 Event(

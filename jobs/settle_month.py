@@ -20,7 +20,7 @@ import pandas as pd
 from jobs.demand_response import EVENT_TABLES, LOOK_BACK, MonthEvents, settle_events
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.progress import Progress, silent
-from jobs.roster import METERED_KINDS, Roster, valid_on
+from jobs.roster import METERED_KINDS, Roster, dated_in, valid_on
 from market.money import scaled, yuan
 from market.periods import Month
 from market.profiles import RuleProfile, profile
@@ -121,8 +121,7 @@ def month_inputs(home: Home, month: Month, as_of: datetime | None) -> tuple[runs
 
 
 def _event_history(home: Home, month: Month, as_of: datetime | None) -> list[date]:
-    events = read_records(home, "dr_events", as_of=as_of)
-    return [day - LOOK_BACK for day in events["date"] if Month.of(day) == month]
+    return [day - LOOK_BACK for day in dated_in(read_records(home, "dr_events", as_of=as_of), month)["date"]]
 
 
 def _identity(
@@ -226,8 +225,6 @@ def _ppm(energy: int, measured: int) -> int:
 def _trades(
     records: Mapping[str, pd.DataFrame], month: Month, tolerance: Decimal
 ) -> tuple[TradeSettlement, list[Finding]]:
-    table = records["trades"]
-    in_month = table[[Month.of(day) == month for day in table["date"]]]
     trades = [
         Trade(
             row.trade_id,
@@ -241,7 +238,7 @@ def _trades(
             row.executed_sell_mw,
             row.executed_buy_mw,
         )
-        for row in in_month.sort_values("trade_id").itertuples()
+        for row in dated_in(records["trades"], month).sort_values("trade_id").itertuples()
     ]
     sections, findings = _sections(records, sorted({(trade.path_id, trade.day) for trade in trades}))
     return settle_trades(trades, sections, tolerance), findings

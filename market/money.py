@@ -42,6 +42,8 @@ def half_up_array(numerator: IntArray, denominator: int) -> IntArray:
     """``numerator / denominator`` rounded half away from zero, elementwise; denominator > 0."""
     if denominator <= 0:
         raise ValueError(f"The denominator is {denominator}; rounding needs a positive one.")
+    if numerator.size and numerator.min() >= 0:
+        return np.asarray((numerator + denominator // 2) // denominator, dtype=np.int64)
     magnitude = (np.abs(numerator) + denominator // 2) // denominator
     return np.asarray(np.sign(numerator) * magnitude, dtype=np.int64)
 

@@ -9,12 +9,14 @@ probability 1/(n + 1) is the chance that the next of n + 1 exchangeable days is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from market.periods import PERIODS
 from optimization.forecast import ErrorHistory, FloatArray
 
 STRESS = "stress"
@@ -42,6 +44,13 @@ class Scenarios:
     def largest_gap_mw(self) -> FloatArray:
         """(96,) MW."""
         return np.asarray(self.gap_mw.max(axis=0))
+
+    def at_nodes(self, nodes: Sequence[str]) -> Scenarios:
+        """The same scenarios for other nodes: NaN where a node has no price here."""
+        place = {node: n for n, node in enumerate(self.seller_nodes)}
+        absent = np.full((len(self.names), PERIODS), np.nan)
+        curves = [self.seller_price[:, place[node]] if node in place else absent for node in nodes]
+        return replace(self, seller_nodes=tuple(nodes), seller_price=np.stack(curves, axis=1))
 
     def at_risk(self) -> NDArray[np.int64]:
         """Periods (1-based) in which some scenario has a gap."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,7 +131,7 @@ class DailyBook:
             return
         inside = self._code[first:after]
         cuts = [0, *(np.flatnonzero(np.diff(inside)) + 1).tolist(), after - first]
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             rows = slice(first + start, first + end)
             yield DailyColumn(
                 str(self._codes[inside[start]]), self._days[rows], self._quantity[rows], self._amount[rows]

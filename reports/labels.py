@@ -177,7 +177,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "A point is one payer over all events of the month; on the line benefit equals charge. The fairness "
         "index (Jain) is taken over charge/benefit ratios; 1 is perfectly even.",
     ),
-    "scatter_shown": ("图中为分摊最多的 {shown} 个主体, 共 {all} 个。", "Shown are the {shown} largest of {all}."),
+    "scatter_shown": (
+        "图中为分摊最多的 {shown} 个主体, 共 {all} 个。",
+        "Shown are the {shown} largest of {all}.",
+    ),
     "fairness": ("公平指数", "Fairness index"),
     "equal_line": ("受益 = 分摊", "benefit = charge"),
     "findings": ("异常", "Findings"),
@@ -284,7 +287,15 @@ MILESTONES: Mapping[str, tuple[str, str]] = {
     "bills": ("出具电费账单", "Bills issued"),
 }
 
-WEEKDAYS = (("一", "Mon"), ("二", "Tue"), ("三", "Wed"), ("四", "Thu"), ("五", "Fri"), ("六", "Sat"), ("日", "Sun"))
+WEEKDAYS = (
+    ("一", "Mon"),
+    ("二", "Tue"),
+    ("三", "Wed"),
+    ("四", "Thu"),
+    ("五", "Fri"),
+    ("六", "Sat"),
+    ("日", "Sun"),
+)
 
 CITIES: Mapping[str, tuple[str, str]] = {
     "jinan": ("济南", "Jinan"),
@@ -336,7 +347,9 @@ class Labels:
 
     def __init__(self, lang: str = "zh") -> None:
         if lang not in LANGUAGES:
-            raise ValueError(f"{lang!r} is not a language of the reports; choose one of {', '.join(LANGUAGES)}.")
+            raise ValueError(
+                f"{lang!r} is not a language of the reports; choose one of {', '.join(LANGUAGES)}."
+            )
         self.lang = lang
         self._column = LANGUAGES.index(lang)
 

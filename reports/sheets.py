@@ -6,9 +6,10 @@ Bytes depend on the content alone: the workbook is dated by its month, never by 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from io import BytesIO
+from math import isnan
 from typing import Any
 
 import xlsxwriter
@@ -22,7 +23,12 @@ MONEY = "#,##0.00;[Red]-#,##0.00"
 ENERGY = "0.000000;[Red]-0.000000"
 PRICE = "#,##0.000000;[Red]-#,##0.000000"
 EXACT_MONEY = "#,##0.00####;[Red]-#,##0.00####"
-OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
 
 Number = Decimal | float | int
 
@@ -34,9 +40,7 @@ class Book:
         self._stream = BytesIO()
         self._book = xlsxwriter.Workbook(self._stream, OPTIONS)
         # No clock: a workbook is as old as the end of its month.
-        self._book.set_properties(
-            {"title": title, "created": datetime(month_after.year, month_after.month, month_after.day)}  # noqa: DTZ001
-        )
+        self._book.set_properties({"title": title, "created": datetime.combine(month_after, time())})
         self.missing = missing
         self.formats = self._formats()
 
@@ -86,7 +90,14 @@ class Book:
             "date": {**cell, "num_format": "yyyy-mm-dd", "align": "left"},
             "missing": {**cell, "align": "right", "bold": True, "font_color": ALERT},
             "total": {**cell, "bold": True, "bg_color": SOFT, "top": 1, "top_color": HEAD},
-            "total_money": {**cell, "bold": True, "bg_color": SOFT, "top": 1, "top_color": HEAD, "num_format": MONEY},
+            "total_money": {
+                **cell,
+                "bold": True,
+                "bg_color": SOFT,
+                "top": 1,
+                "top_color": HEAD,
+                "num_format": MONEY,
+            },
             "total_exact": {
                 **cell,
                 "bold": True,
@@ -121,11 +132,12 @@ class Sheet:
         self.worksheet.write_string(0, 0, title, self._formats["title"])
         self.worksheet.write_string(1, 0, note, self._formats["note"])
 
-    def head(self, row: int, names: Sequence[str], column: int = 0) -> None:
-        """A row of column heads; everything above and on it stays in view and on every printed page."""
-        for offset, name in enumerate(names):
-            self.worksheet.write_string(row, column + offset, name, self._formats["head"])
-        self.freeze(row + 1)
+    def head(self, row: int, names: Sequence[str], *, freeze: bool = True) -> None:
+        """A row of column heads; frozen, everything above and on it stays in view and on every printed page."""
+        for column, name in enumerate(names):
+            self.worksheet.write_string(row, column, name, self._formats["head"])
+        if freeze:
+            self.freeze(row + 1)
 
     def freeze(self, rows: int, columns: int = 0) -> None:
         """Keep the first rows and columns in view and on every printed page."""
@@ -140,7 +152,7 @@ class Sheet:
 
     def number(self, row: int, column: int, value: Number | None, style: str) -> None:
         """A number, or the word for missing."""
-        if value is None or value != value:  # NaN
+        if value is None or isnan(value):
             self.worksheet.write_string(row, column, self._book.missing, self._formats["missing"])
         else:
             self.worksheet.write_number(row, column, float(value), self._formats[style])
@@ -149,10 +161,10 @@ class Sheet:
         """A row of numbers; NaN is written as missing."""
         write, cell = self.worksheet.write_number, self._formats[style]
         for offset, value in enumerate(values, column):
-            if value == value:
-                write(row, offset, value, cell)
-            else:
+            if isnan(value):
                 self.worksheet.write_string(row, offset, self._book.missing, self._formats["missing"])
+            else:
+                write(row, offset, value, cell)
 
     def blank(self, row: int, column: int, style: str = "text") -> None:
         """An empty cell of a style: what does not apply here."""
@@ -160,7 +172,7 @@ class Sheet:
 
     def day(self, row: int, column: int, value: date) -> None:
         """A date cell."""
-        self.worksheet.write_datetime(row, column, datetime(value.year, value.month, value.day), self._formats["date"])  # noqa: DTZ001
+        self.worksheet.write_datetime(row, column, value, self._formats["date"])
 
     def sum(self, row: int, column: int, first: int, last: int, value: Number, style: str) -> None:
         """A live SUM over rows first..last of this column; ``value`` is what it gives."""
@@ -172,14 +184,25 @@ class Sheet:
         span = f"{xl_rowcol_to_cell(row, first)}:{xl_rowcol_to_cell(row, last)}"
         self.worksheet.write_formula(row, column, f"=SUM({span})", self._formats[style], float(value))
 
-    def check(self, row: int, column: int, formula: str, decimals: int, style: str) -> None:
-        """A live check cell that shows 0 when it holds, green, and turns red when it does not."""
-        self.worksheet.write_formula(row, column, f"=ROUND({formula},{decimals})", self._formats[style], 0)
-        self.worksheet.conditional_format(
-            row, column, row, column, {"type": "cell", "criteria": "==", "value": 0, "format": self._formats["good"]}
+    def check(self, row: int, column: int, formula: str, decimals: int, value: Number, style: str) -> None:
+        """A live check cell, green at 0 and red elsewhere; ``value`` is what it gives today."""
+        stated = round(float(value), decimals)
+        self.worksheet.write_formula(
+            row, column, f"=ROUND({formula},{decimals})", self._formats[style], stated
         )
         self.worksheet.conditional_format(
-            row, column, row, column, {"type": "cell", "criteria": "!=", "value": 0, "format": self._formats["bad"]}
+            row,
+            column,
+            row,
+            column,
+            {"type": "cell", "criteria": "==", "value": 0, "format": self._formats["good"]},
+        )
+        self.worksheet.conditional_format(
+            row,
+            column,
+            row,
+            column,
+            {"type": "cell", "criteria": "!=", "value": 0, "format": self._formats["bad"]},
         )
 
 

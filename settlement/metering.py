@@ -13,9 +13,8 @@ def wh_of_reading(reading: IntArray, multiplier_milli: IntArray) -> IntArray:
 
     reading: (rows, 96), MISSING allowed. multiplier_milli: (rows,). Raises OverflowBoundError past int64.
     """
-    gaps = is_missing(reading)
-    has_gaps = bool(gaps.any())
-    known = np.where(gaps, 0, reading) if has_gaps else reading
+    gaps = is_missing(reading) if reading.size and reading.min() == MISSING else None
+    known = reading if gaps is None else np.where(gaps, 0, reading)
     whole = (multiplier_milli % 1000 == 0).all()
     factor, divisor = (multiplier_milli // 1000, 1000) if whole else (multiplier_milli, 1_000_000)
     if peak(known) * peak(factor) > INT64_MAX // 2:
@@ -23,5 +22,6 @@ def wh_of_reading(reading: IntArray, multiplier_milli: IntArray) -> IntArray:
             f"A reading of {peak(known)} x 1e-6 kWh times a multiplier of {peak(multiplier_milli)} x 0.001 "
             "could pass int64; check the meter's multiplier."
         )
-    energy = half_up_array(known * factor[:, None], divisor)
-    return np.where(gaps, MISSING, energy) if has_gaps else energy
+    scaled_up = known if (factor == 1).all() else known * factor[:, None]
+    energy = half_up_array(scaled_up, divisor)
+    return energy if gaps is None else np.where(gaps, MISSING, energy)

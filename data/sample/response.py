@@ -25,6 +25,8 @@ SMALLEST_KW = 300.0
 METHODS = ("mean_5", "high_4_of_5", "mean_10_of_10")
 ADJUSTMENTS = ("additive", "multiplicative", "none")
 DAY_AHEAD, EMERGENCY = "DR-DA-2022", "DR-EM-2022"
+DAY_AHEAD_EVENTS = (2, 3)  # announced before day-ahead clearing, so that their response moved that price too
+OFFERED_FEN_PER_KWH = {2: (50, 95), 3: (18, 17)}  # lowest offer and width: one event dearer than what it saves, one not
 ACCEPTED = {1: 0.9, 2: 1.0, 3: 0.8}  # share of the offers each event takes, by event number
 UNDER, OVER, NONE = 5, 2, 1  # awards answered with too little, too much, not at all
 
@@ -221,7 +223,7 @@ def _events(prices: Prices) -> list[Event]:
         first = 69 + int(np.argmax(means))
         date = DATES[JULY + day]
         begins = (first - 1) * 15
-        if number == 3:
+        if number in DAY_AHEAD_EVENTS:
             program, announced = DAY_AHEAD, f"{date - timedelta(days=1)}T10:00:00+08:00"
         else:
             notice = begins - 240
@@ -239,7 +241,8 @@ def _offers(event: Event, enrolments: list[Enrolment], curves: dict[str, Floats]
     for enrolment in enrolled:
         usual = curves[enrolment.participant_id][event.day - 7, event.first - 1 : event.last].mean()
         offered = min(_round_kw((0.15 + 0.09 * random.random()) * usual), enrolment.capability_kw)
-        price = int(50 + 95 * random.random()) if event.program_id == DAY_AHEAD else 600
+        low, width = OFFERED_FEN_PER_KWH.get(event.number, (600, 0))
+        price = int(low + width * random.random())
         drawn.append((price, -offered, enrolment.participant_id))
     order = sorted(drawn)
     taken = order[: round(ACCEPTED[event.number] * len(order))]

@@ -184,13 +184,12 @@ def test_a_holiday_calendar_decides_the_day_type():
     assert of("mean_5", calendar=Calendar()).days_used == numbered(6, 7, 9, 10, 11)
 
 
-def test_days_more_than_45_days_back_do_not_count():
-    four_and_one = [*DAYS[:4], EVENT - dt.timedelta(days=46 + 1)]  # a Friday
-    history = pd.DataFrame(np.full((5, 24), 100.0), index=four_and_one)
+def test_the_45th_day_back_counts_and_the_46th_does_not():
+    history = pd.DataFrame(np.full((5, 24), 100.0), index=[*DAYS[:4], dt.date(2022, 6, 6)])
+    on_the_45th = baseline(history, dt.date(2022, 7, 21), EVENT_DAY, 15, 16, "mean_5")
+    assert on_the_45th.days_used[-1] == dt.date(2022, 6, 6)
     with pytest.raises(NotEnoughHistory, match=r"4 usable workday days .* 5 are needed; load more history"):
-        baseline(history, EVENT, EVENT_DAY, 15, 16, "mean_5")
-    edge = pd.DataFrame(np.full((5, 24), 100.0), index=[*DAYS[:4], EVENT - dt.timedelta(days=44)])  # a Monday
-    assert len(baseline(edge, EVENT, EVENT_DAY, 15, 16, "mean_5").days_used) == 5
+        baseline(history, dt.date(2022, 7, 22), EVENT_DAY, 15, 16, "mean_5")
 
 
 @pytest.mark.parametrize(("periods", "hour"), [(24, 1), (48, 2), (96, 4)])

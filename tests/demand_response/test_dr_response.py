@@ -55,6 +55,8 @@ def test_rule_1_asks_for_the_whole_commitment_at_the_maximum_and_for_no_minimum_
     assert (result.valid, result.effective_minutes) == (True, 30)
     assert evaluate(base, actual, 270, floor=Decimal("0.9")).reason == "too_short"
     assert evaluate(base, actual, 280, test="max_and_average", floor=Decimal("0.95")).reason == "below_floor"
+    # the maximum falls by exactly 300 and the mean by exactly 240
+    assert evaluate([1000, 800], [700, 620], 300, test="max_and_average").valid
 
 
 def test_tc09_over_response_is_paid_at_120_percent_and_not_at_zero():

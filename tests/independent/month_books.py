@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 QUARTERS = 96
@@ -92,10 +93,33 @@ def csv_rows(folder: Path, table: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def keyed(rows: Iterable[dict[str, str]], column: str) -> dict[str, dict[str, str]]:
+    """One row a key; a record that changed within the month is beyond this recalculation."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row[column] in found:
+            raise ValueError(
+                f"{column} {row[column]} has two rows; the recalculation knows one state a month"
+            )
+        found[row[column]] = row
+    return found
+
+
 def parquet_rows(folder: Path, pattern: str, days: Sequence[date]) -> Iterator[dict[str, Any]]:
+    month = [("date", ">=", days[0]), ("date", "<=", days[-1])]
     for path in sorted(folder.glob(pattern)):
-        month = [("date", ">=", days[0]), ("date", "<=", days[-1])]
-        yield from pq.read_table(path, filters=month).to_pylist()
+        table = pq.read_table(path, filters=month)
+        columns = [
+            as_decimals(table[name]) if name in CLOCK else table[name].to_pylist()
+            for name in table.column_names
+        ]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(table.column_names, values, strict=True))
+
+
+def as_decimals(column: pa.ChunkedArray) -> list[Decimal]:
+    """By way of text, which is four times faster than pyarrow's own decimals."""
+    return [Decimal(text) for text in column.cast(pa.string()).to_pylist()]
 
 
 def in_force(row: Row, day: date) -> bool:
@@ -130,7 +154,7 @@ def read_energy(row: Row, per_unit: Decimal = Decimal(1_000_000)) -> list[int]:
 
 def read_metered(folder: Path, days: Sequence[date]) -> dict[str, Curve]:
     """Participant -> Wh taken (direction 1) less Wh delivered (direction -1), over all its meters."""
-    meters = {row["meter_id"]: row for row in csv_rows(folder, "meters")}
+    meters = keyed(csv_rows(folder, "meters"), "meter_id")
     readings: ByDay = defaultdict(dict)
     for row in parquet_rows(folder, "meter_readings*.parquet", days):
         meter = meters[row["meter_id"]]
@@ -166,7 +190,7 @@ def read_prices(folder: Path, days: Sequence[date]) -> dict[tuple[str, str], Cur
 
 
 def read_contracts(folder: Path, days: Sequence[date]) -> list[Contract]:
-    agreed = {row["contract_id"]: row for row in csv_rows(folder, "contracts")}
+    agreed = keyed(csv_rows(folder, "contracts"), "contract_id")
     energy: ByDay = defaultdict(dict)
     for row in parquet_rows(folder, "contract_curves*.parquet", days):
         if in_force(agreed[row["contract_id"]], row["date"]):
@@ -200,14 +224,14 @@ def read_trades(folder: Path, days: Sequence[date]) -> list[Trade]:
 
 
 def read_sections(folder: Path, day: date) -> dict[str, list[Section]]:
-    """Path -> its sections from seller to buyer; a tariff that includes loss is settled without loss (A.3)."""
+    """Path -> its sections in force on `day`, seller to buyer; a tariff that includes loss counts no loss (A.3)."""
     sections = {
-        row["section_id"]: Section(
+        section_id: Section(
             row["owner_id"],
             1000 * Fraction(row["tariff_cny_per_mwh"]),
             Fraction(0) if row["loss_included"] == "1" else Fraction(row["loss_rate"]),
         )
-        for row in csv_rows(folder, "sections")
+        for section_id, row in keyed(csv_rows(folder, "sections"), "section_id").items()
         if in_force(row, day)
     }
     paths: dict[str, list[Section]] = defaultdict(list)
@@ -220,7 +244,7 @@ def read_books(folder: Path, first_day: date) -> Books:
     """The month that starts on `first_day`, from the CSV and Parquet files in `folder`."""
     days = days_of_month(first_day)
     length = QUARTERS * len(days)
-    people = {row["participant_id"]: row for row in csv_rows(folder, "participants")}
+    people = keyed(csv_rows(folder, "participants"), "participant_id")
     (grid_company,) = (name for name, row in people.items() if row["kind"] == "grid_company")
 
     use: dict[str, Curve] = {}

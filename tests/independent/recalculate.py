@@ -26,10 +26,10 @@ CAPACITY_PRICE = 99_100  # 99.1 yuan/MWh, BOOK17; market.md B.4
 
 
 class Line(NamedTuple):
-    """What stands on a statement: fen charged (negative: credited) and the Wh it is charged for."""
+    """What stands on a statement: fen charged (negative: credited) and the Wh it is charged for, if any."""
 
     fen: int
-    wh: int
+    wh: int | None
 
 
 Lines = dict[str, Line]  # participant -> line of one charge
@@ -37,7 +37,7 @@ Lines = dict[str, Line]  # participant -> line of one charge
 
 class Amount(NamedTuple):
     amount_cny: Decimal
-    quantity_mwh: Decimal
+    quantity_mwh: Decimal | None
 
 
 def to_fen(nano: int | Fraction) -> int:
@@ -189,7 +189,7 @@ def users_capacity(books: Books) -> Lines:
 
 def generators_capacity(books: Books, collected: int) -> Lines:
     """Generator: what was collected, by available capacity (BOOK17; market.md B.4)."""
-    return {unit: Line(part, 0) for unit, part in share(-collected, books.capacity).items()}
+    return {unit: Line(part, None) for unit, part in share(-collected, books.capacity).items()}
 
 
 def interprovincial_sale(books: Books, stage: str) -> Lines:
@@ -254,7 +254,8 @@ def settle(books: Books) -> dict[tuple[str, str], Line]:
 def stated(lines: dict[tuple[str, str], Line]) -> dict[tuple[str, str], Amount]:
     """Fen and Wh as a statement shows them: yuan to two decimals, MWh to six."""
     return {
-        key: Amount(Decimal(line.fen).scaleb(-2), Decimal(line.wh).scaleb(-6)) for key, line in lines.items()
+        key: Amount(Decimal(fen).scaleb(-2), None if wh is None else Decimal(wh).scaleb(-6))
+        for key, (fen, wh) in lines.items()
     }
 
 

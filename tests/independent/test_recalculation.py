@@ -50,6 +50,8 @@ CHARGES = (
 )
 GRID = "SGCC-SD"
 
+pytestmark = pytest.mark.xdist_group("settled_sample")
+
 Statement = dict[tuple[str, str], Amount]
 
 
@@ -64,14 +66,14 @@ def by_hand(books: Books) -> dict[tuple[str, str], Line]:
 
 
 @pytest.fixture(scope="module")
-def product(settled_sample) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
+def product(settled_sample) -> dict[str, dict[str, Amount]]:
     """Charge code -> participant -> (yuan, MWh) as the run states them."""
-    charges: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
+    charges: dict[str, dict[str, Amount]] = {}
     columns = ["participant_id", "charge_code", "amount_cny", "quantity_mwh"]
     for row in pq.read_table(settled_sample.folder / "lines.parquet", columns=columns).to_pylist():
         charge = charges.setdefault(row["charge_code"], {})
         assert row["participant_id"] not in charge, f"{row} stands twice"
-        charge[row["participant_id"]] = (row["amount_cny"], row["quantity_mwh"])
+        charge[row["participant_id"]] = Amount(row["amount_cny"], row["quantity_mwh"])
     return charges
 
 
@@ -94,9 +96,9 @@ def test_the_product_charges_exactly_the_participants_the_recalculation_charges(
 @pytest.mark.parametrize("code", CHARGES)
 def test_every_amount_of_the_product_agrees_to_the_fen(code, product, by_hand):
     disagreements = {
-        party: (product[code][party][0], Decimal(line.fen).scaleb(-2))
-        for (party, _), line in of_charge(by_hand, code).items()
-        if product[code][party][0] != Decimal(line.fen).scaleb(-2)
+        party: (product[code][party].amount_cny, line.amount_cny)
+        for (party, charge), line in stated(by_hand).items()
+        if charge == code and product[code][party].amount_cny != line.amount_cny
     }
     assert disagreements == {}, "participant: (product, by hand)"
 
@@ -104,9 +106,9 @@ def test_every_amount_of_the_product_agrees_to_the_fen(code, product, by_hand):
 @pytest.mark.parametrize("code", CHARGES)
 def test_every_quantity_of_the_product_agrees_to_the_wh(code, product, by_hand):
     disagreements = {
-        party: (product[code][party][1], Decimal(line.wh).scaleb(-6))
-        for (party, _), line in of_charge(by_hand, code).items()
-        if product[code][party][1] != Decimal(line.wh).scaleb(-6)
+        party: (product[code][party].quantity_mwh, line.quantity_mwh)
+        for (party, charge), line in stated(by_hand).items()
+        if charge == code and product[code][party].quantity_mwh != line.quantity_mwh
     }
     assert disagreements == {}, "participant: (product, by hand)"
 
@@ -119,7 +121,7 @@ def test_the_product_has_no_charge_beyond_these_but_demand_response(product):
 def test_the_product_pays_for_demand_response_what_it_charges_for_it(product):
     codes = [code for code in product if code.startswith("demand_response")]
     assert codes
-    assert sum(amount for code in codes for amount, _ in product[code].values()) == 0
+    assert sum(line.amount_cny for code in codes for line in product[code].values()) == 0
 
 
 # --- The recalculation holds by itself -----------------------------------------------------------------------------

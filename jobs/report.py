@@ -1,0 +1,243 @@
+"""Prints a run: a statement a participant, the month page, the province workbook, all lines as CSV.
+
+A run whose files were changed after it was written is not printed. What is printed depends on the run, on
+the records of its participants and on the curves it was settled from; printing again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from jobs.month_inputs import MonthInputs
+from jobs.progress import Progress, silent
+from jobs.roster import Roster, valid_in, valid_on
+from market.curves import MISSING, filled, is_missing
+from market.money import IntArray, scaled
+from market.periods import PERIODS, Month
+from market.profiles import profile
+from market.tables import ParticipantKind
+from reports.content import EventWindow, Party, RunContent, RunHead
+from reports.labels import Labels
+from reports.lines_csv import lines_csv
+from reports.month_page import Province, month_page
+from reports.statement import Curve, statement
+from reports.statement_lines import findings_by_participant
+from reports.workbook import province_workbook
+from settlement.metering import wh_of_reading
+from warehouse import runs
+from warehouse.curves import CurveDay, curve_days, curve_inputs
+from warehouse.home import Home
+from warehouse.records import read_records
+
+TABLES = ("lines", "daily", "postings", "accounts", "response", "allocation", "findings")
+SECOND_LAYER = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, ParticipantKind.RESIDENTS)
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Where the reports of a run stand."""
+
+    folder: Path
+    statements: list[Path]
+    month_page: Path
+    workbook: Path
+    lines: Path
+
+
+def write_reports(
+    home: Home,
+    run_name: str,
+    *,
+    participants: Sequence[str] | None = None,
+    lang: str = "zh",
+    progress: Progress = silent,
+) -> Reports:
+    """Print a run by id, beginning of an id, or alias; ``participants`` None is everyone with a line.
+
+    Raises RunNotFoundError, RunDamagedError for a run that does not have its hashes, ValueError for a
+    participant without a line or a language that is not known.
+    """
+    labels = Labels(lang)
+    run = runs.find_run(home, run_name)
+    problems = runs.verify(run)
+    if problems:
+        raise runs.RunDamagedError(f"Run {run.alias} is not printed. {' '.join(problems)}")
+    known = _Known(home, run)
+    content = known.content()
+    wanted = sorted(content.lines) if participants is None else list(dict.fromkeys(participants))
+    strangers = [who for who in wanted if who not in content.lines]
+    if strangers:
+        raise ValueError(
+            f"{', '.join(strangers)} has no line in run {run.alias}; lines_{run.month}.csv lists who has."
+        )
+    curves, province = known.curves(wanted)
+    concerned = findings_by_participant(content)
+    folder = home.reports / run.run_id
+    (folder / "statements").mkdir(parents=True, exist_ok=True)
+    written = []
+    for who in progress(wanted, "report", total=len(wanted)):
+        path = folder / "statements" / f"{run.month}_{_file_name(who)}_{run.kind}-v{run.version}.xlsx"
+        _write(path, statement(content, who, curves.get(who), concerned[who], labels))
+        written.append(path)
+    page, workbook, lines = (
+        folder / name
+        for name in (f"month_{run.month}.html", f"province_{run.month}.xlsx", f"lines_{run.month}.csv")
+    )
+    _write(workbook, province_workbook(content, labels))
+    _write(lines, lines_csv(content, labels))
+    _write(page, month_page(content, province, labels).encode("utf-8"))
+    return Reports(folder, written, page, workbook, lines)
+
+
+class _Known:
+    """The run, the records of its month as it knew them, and its curves."""
+
+    def __init__(self, home: Home, run: runs.Run) -> None:
+        self._home, self._run, self._manifest = home, run, run.manifest
+        self._month = Month.parse(run.month)
+        as_of = self._manifest["as_of"]
+        self._as_of = None if as_of is None else datetime.fromisoformat(as_of)
+        self._profile = profile(self._manifest["profile"])
+        self._records = {
+            name: read_records(home, name, as_of=self._as_of)
+            for name in ("participants", "meters", "contracts", "dr_events")
+        }
+        self._roster = Roster(
+            self._month, *(self._records[name] for name in ("participants", "meters", "contracts"))
+        )
+
+    def content(self) -> RunContent:
+        """The run's tables with names, events and the previous version's lines."""
+        run = self._run
+        previous = self._previous()
+        head = _head(run, self._manifest, previous)
+        return RunContent.of(
+            head,
+            self._profile,
+            {name: pq.read_table(run.folder / f"{name}.parquet") for name in TABLES},
+            self._parties(),
+            previous_lines=None if previous is None else pq.read_table(previous.folder / "lines.parquet"),
+            events=[
+                EventWindow(row.event_id, row.date, row.first_period, row.last_period)
+                for row in self._records["dr_events"].itertuples()
+                if Month.of(row.date) == self._month
+            ],
+            books=self._books(),
+        )
+
+    def curves(self, wanted: Sequence[str]) -> tuple[dict[str, Curve], Province | None]:
+        """Metered energy of the wanted participants and of the province; nothing where no readings are held."""
+        month = self._month
+        if not curve_inputs(self._home, "meter_readings", month.first, month.after, self._as_of):
+            return {}, None
+        rules, _ = self._profile.settled
+        roster = self._roster
+        inputs = MonthInputs(self._home, month, roster, rules, {}, self._as_of)
+        place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
+        settling = [who for who in wanted if who in place]
+        rows = [place[who] for who in settling]
+        taken, use, price = [], [], []
+        for day in inputs.days():
+            taken.append(np.concatenate([day.use, day.generation])[rows])
+            use.append(_sum(np.concatenate([day.use, day.residents[None, :]])))
+            price.append(day.prices.user_real_time)
+        days = tuple(month.days())
+        by_row = np.stack(taken, axis=1)
+        curves = {who: Curve(days, by_row[row]) for row, who in enumerate(settling)}
+        curves |= self._second_layer([who for who in wanted if roster.kind.get(who) in SECOND_LAYER])
+        return curves, Province(days, np.stack(use), np.stack(price))
+
+    def _second_layer(self, wanted: Sequence[str]) -> dict[str, Curve]:
+        """Own meters of participants whose energy a retailer or the grid company settles."""
+        days = tuple(self._month.days())
+        meters = self._records["meters"]
+        meters = valid_in(meters[meters["participant_id"].isin(wanted)], self._month)
+        metered = pd.Index(sorted(set(meters["participant_id"])))
+        energy = np.full((len(metered), len(days), PERIODS), MISSING, np.int64)
+        if len(metered):
+            first, after = self._month.first, self._month.after
+            for curve in curve_days(self._home, "meter_readings", first, after, as_of=self._as_of):
+                valid = valid_on(meters, curve.date)
+                owner = metered.get_indexer(valid["participant_id"])
+                energy[:, days.index(curve.date)] = _by_owner(curve, valid, owner, len(metered))
+        return {who: Curve(days, energy[row]) for row, who in enumerate(metered)}
+
+    def _previous(self) -> runs.Run | None:
+        if self._run.previous is None:
+            return None
+        return next((run for run in runs.list_runs(self._home) if run.run_id == self._run.previous), None)
+
+    def _parties(self) -> dict[str, Party]:
+        valid = valid_in(self._records["participants"], self._month).sort_values("valid_from", kind="stable")
+        return {
+            row.participant_id: Party(row.participant_id, row.name, row.kind, row.city or None)
+            for row in valid[["participant_id", "name", "kind", "city"]].itertuples(index=False)
+        }
+
+    def _books(self) -> dict[str, str]:
+        """In whose book a second-layer participant's energy is settled."""
+        valid = valid_in(self._records["participants"], self._month)
+        retail = valid[valid["kind"] == ParticipantKind.RETAIL_USER]
+        books = {row.participant_id: row.retailer_id for row in retail.itertuples() if row.retailer_id}
+        agency = self._roster.agency_users
+        return books | (dict.fromkeys(agency, self._roster.grid_company) if agency else {})
+
+
+def _head(run: runs.Run, manifest: Mapping[str, Any], previous: runs.Run | None) -> RunHead:
+    return RunHead(
+        run.run_id,
+        run.alias,
+        run.kind,
+        Month.parse(run.month),
+        run.version,
+        run.status,
+        run.fingerprint,
+        None if previous is None else previous.alias,
+        manifest,
+    )
+
+
+def _by_owner(curve: CurveDay, meters: pd.DataFrame, owner: NDArray[np.intp], owners: int) -> IntArray:
+    """(owners, 96) Wh of one day: the sum of an owner's meters, MISSING where any of them is."""
+    rows = pd.Index(curve.keys["meter_id"].to_pylist()).get_indexer(meters["meter_id"])
+    multiplier = np.array([scaled(value, 3) for value in meters["multiplier"]], dtype=np.int64)
+    present = rows >= 0
+    energy = np.full((len(meters), PERIODS), MISSING, np.int64)
+    energy[present] = wh_of_reading(curve.values[rows[present]], multiplier[present])
+    gaps = is_missing(energy)
+    signed = np.where(gaps, 0, energy * np.array(meters["direction"], dtype=np.int64)[:, None])
+    total, missing = np.zeros((owners, PERIODS), np.int64), np.zeros((owners, PERIODS), np.bool_)
+    np.add.at(total, owner, signed)
+    np.logical_or.at(missing, owner, gaps)
+    return np.where(missing, MISSING, total)
+
+
+def _sum(energy: IntArray) -> IntArray:
+    """Over rows; MISSING where any row is."""
+    return np.where(is_missing(energy).any(axis=0), MISSING, filled(energy).sum(axis=0))
+
+
+def _file_name(participant_id: str) -> str:
+    """The id where it is a plain file name, else what is plain of it with a hash that keeps two apart."""
+    plain = re.sub(r"[^\w-]", "_", participant_id, flags=re.ASCII)
+    if plain == participant_id:
+        return plain
+    return f"{plain[:40]}_{sha256(participant_id.encode()).hexdigest()[:8]}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: a reader never meets half a statement."""
+    making = path.with_name(f".{path.name}.making")
+    making.write_bytes(content)
+    making.replace(path)

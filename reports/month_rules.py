@@ -1,0 +1,101 @@
+"""What the profile says about the month's closing, and which of its rules rest on an uncertain source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from market.calendars import ChinaCalendar
+from market.periods import Month
+from market.profiles import Certainty, ProvincialRules, RuleProfile
+from reports.labels import Labels
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """One step of closing a month; ``ordinal`` counts working days of the month after, None for the month's end."""
+
+    step: str
+    ordinal: int | None
+    day: date
+
+
+@dataclass(frozen=True)
+class UncertainRule:
+    """A rule or charge that was not read in a rule text."""
+
+    name: str
+    value: str
+    unit: str
+    clause: str
+    certainty: Certainty
+
+
+def close_calendar(month: Month, rules: ProvincialRules, calendar: ChinaCalendar) -> list[Milestone]:
+    """Draft, confirmation and verification one working day each, final basis, bills (SD25 14.4, market.md C.1)."""
+    draft = rules.draft_working_day
+    steps = [
+        ("draft", draft),
+        ("confirm", draft + 1),
+        ("verify", draft + 2),
+        ("final", rules.final_working_day),
+        ("bills", rules.bills_working_day),
+    ]
+    milestones = [Milestone("month_end", None, month.after - timedelta(days=1))]
+    return milestones + [
+        Milestone(step, ordinal, calendar.working_day(month.after, ordinal)) for step, ordinal in steps
+    ]
+
+
+def working_days(month: Month, last: date, calendar: ChinaCalendar) -> list[tuple[date, int | None]]:
+    """Every day from the first of the month after to ``last`` with its working-day number, None on days off."""
+    days: list[tuple[date, int | None]] = []
+    ordinal, day = 0, month.after
+    while day <= last:
+        worked = calendar.is_workday(day)
+        ordinal += worked
+        days.append((day, ordinal if worked else None))
+        day += timedelta(days=1)
+    return days
+
+
+def uncertain_rules(profile: RuleProfile, month: Month, labels: Labels) -> list[UncertainRule]:
+    """Values and charges in force in the month whose certainty is not ``rule_text``."""
+    rules, matrix = profile.settled
+    found = []
+    for name in type(rules).model_fields:
+        value = getattr(rules, name)
+        if name in rules.provenance:
+            entries = [(value, rules.provenance[name])]
+        elif name == "provenance":
+            continue
+        else:
+            entries = [(entry.value, entry) for entry in value]
+        found += [
+            UncertainRule(name, _shown(held), source.unit, source.clause, source.certainty)
+            for held, source in entries
+            if source.certainty is not Certainty.RULE_TEXT
+            and source.valid_from < month.after
+            and (source.valid_to is None or month.first < source.valid_to)
+        ]
+    found += [
+        UncertainRule(
+            charge.name_zh if labels.lang == "zh" else charge.name_en,
+            charge.key,
+            "",
+            charge.clause,
+            charge.certainty,
+        )
+        for charge in matrix.charges
+        if charge.certainty is not Certainty.RULE_TEXT
+    ]
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(
+            _shown(part) if not isinstance(part, tuple) else f"({_shown(part)})" for part in value
+        )
+    return str(value)
