@@ -62,9 +62,17 @@ class _Day(NamedTuple):
 
 
 def cities(home: Home, month: Month) -> list[str]:
-    """The cities with a meter that settles in the month, sorted; meters of no city count as ``province``."""
+    """The cities with a meter that settles in the month, sorted; meters of no city count as ``province``.
+
+    Raises ValueError when there is no such meter.
+    """
     roster = _roster(home, month)
-    return sorted({city for day in month.days() for city in _cities_of_meters(roster, day)})
+    found = sorted({city for day in month.days() for city in _cities_of_meters(roster, day)})
+    if not found:
+        raise ValueError(
+            f"No meter is valid in {month}; deliver participants and meters, or settle another month."
+        )
+    return found
 
 
 def check_city(home: Home, month: Month, city: str) -> CityCheck:
@@ -80,7 +88,7 @@ def check_city(home: Home, month: Month, city: str) -> CityCheck:
             missing[meter_id].append(day.date)
     if not meters:
         raise ValueError(
-            f"No meter of {city!r} is valid in {month}; the cities are: {', '.join(cities(home, month)) or 'none'}. "
+            f"No meter of {city!r} is valid in {month}; the cities are: {', '.join(cities(home, month))}. "
             "Deliver participants and meters, or ask for one of these."
         )
     absent = sum(map(len, missing.values()))

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from market.periods import PERIODS, label
 from market.profiles import InterprovincialRules
@@ -23,6 +22,7 @@ from optimization.purchase import BID_COLUMNS
 
 SHIFTS = (-2, -1, 1, 2)
 CLEARLY_NEARER = 0.5  # a moved curve must halve what separates the bid from its reference
+LEFT_OVER = 0.1  # of what stood above the limit may stay above it when moved
 NOTICEABLE = 0.05  # of the bid's energy; below that, bid and reference agree as they stand
 
 
@@ -140,43 +140,55 @@ def _format(here: str, rows: list[_Row], rules: InterprovincialRules) -> Iterato
             )
 
 
-def _shifted(mw: NDArray[np.float64], limits: BidLimits) -> Iterator[str]:
+def _shifted(mw: FloatArray, limits: BidLimits) -> Iterator[str]:
     """Row/period alignment: a bid that fits the gap, or yesterday's bid, clearly better when moved."""
+    if not mw.any():
+        return
     bidable = np.minimum(limits.need_limit_mw, limits.capability_mw)
-    forecast = [np.minimum(limits.gap_mw, limits.capability_mw), bidable]
-    shift = _better_shift(mw, forecast)
+    today = [np.minimum(limits.gap_mw, limits.capability_mw), bidable]
+    shift = _better_shift(mw, today, bidable)
     if shift is not None:
         first = int(np.flatnonzero(mw)[0]) + 1
         yield (
             f"The bid stands {abs(shift)} row{'s' if abs(shift) > 1 else ''} too {'late' if shift > 0 else 'early'} "
-            f"(shift {shift:+d}): from period {first} ({label(first)}) on it follows the gap forecast of the periods "
-            f"{-shift:+d}; move the curve back."
+            f"(shift {shift:+d}): its first MW stand in period {first} ({label(first)}) but follow the gap of period "
+            f"{first - shift}; move the curve back by {abs(shift)}."
         )
     elif limits.yesterday_mw is not None and limits.yesterday_mw.any():
-        shift = _better_shift(mw, [limits.yesterday_mw])
+        shift = _better_shift(mw, [limits.yesterday_mw], limits.yesterday_mw)
         moved = shift is not None and _distance(mw, np.roll(limits.yesterday_mw, shift)) < NOTICEABLE
-        if moved and _distance_to(mw, forecast) >= NOTICEABLE:
+        if moved and _distance_to(mw, today) >= NOTICEABLE:
             yield (
                 f"The bid is yesterday's bid moved by {shift:+d} periods and does not follow today's gap; "
                 "check that rows and periods belong together."
             )
 
 
-def _better_shift(mw: NDArray[np.float64], references: list[FloatArray]) -> int | None:
-    """The shift of the references that brings them clearly nearer to the bid; None when they fit as they stand."""
-    if not mw.any():
-        return None
-    here = _distance_to(mw, references)
-    by_shift = {shift: _distance_to(mw, [np.roll(one, shift) for one in references]) for shift in SHIFTS}
-    best = min(SHIFTS, key=lambda shift: (by_shift[shift], abs(shift)))
-    return best if here > NOTICEABLE and by_shift[best] < CLEARLY_NEARER * here else None
+def _better_shift(mw: FloatArray, references: list[FloatArray], limit: FloatArray) -> int | None:
+    """The shift of the references that brings them clearly nearer to the bid; None when they fit as they stand.
+
+    Nearer: it halves the distance, or what stands above the limit disappears without the distance growing.
+    """
+    here, above = _distance_to(mw, references), _above(mw, limit)
+    found: list[tuple[float, int, int]] = []
+    for shift in SHIFTS:
+        there = _distance_to(mw, [np.roll(one, shift) for one in references])
+        halved = here > NOTICEABLE and there < CLEARLY_NEARER * here
+        fits = above > 0 and _above(mw, np.roll(limit, shift)) <= LEFT_OVER * above and there <= here
+        if halved or fits:
+            found.append((there, abs(shift), shift))
+    return min(found)[2] if found else None
 
 
-def _distance_to(mw: NDArray[np.float64], references: list[FloatArray]) -> float:
+def _above(mw: FloatArray, limit: FloatArray) -> float:
+    return float(np.maximum(mw - limit - 1e-6, 0.0).sum())
+
+
+def _distance_to(mw: FloatArray, references: list[FloatArray]) -> float:
     return min(_distance(mw, reference) for reference in references)
 
 
-def _distance(mw: NDArray[np.float64], reference: FloatArray) -> float:
+def _distance(mw: FloatArray, reference: FloatArray) -> float:
     """Σ|bid − a·reference| / Σ bid with the best scale a, so that buying a share of the gap is no difference."""
     size = float(reference @ reference)
     scale = float(mw @ reference) / size if size > 0 else 0.0

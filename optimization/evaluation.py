@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pyomo.contrib.solver.common.factory import SolverFactory
 
 from market.periods import PERIODS
+from optimization.bid_model import highs
 from optimization.clearing import Clearing
 from optimization.clearing import clear as market_clearing
 from optimization.forecast import FloatArray
@@ -106,7 +106,7 @@ def outcome(imports: Imports, problem: Procurement) -> Outcome:
                 for s in range(shape[0])
             )
         )
-        SolverFactory("highs").solve(model, threads=1, solver_options={"random_seed": 0})
+        highs(model).solution_loader.load_vars()
         for s in range(shape[0]):
             cost[s, 1:] = (
                 pyo.value(model.response_cost[s]),
@@ -126,20 +126,21 @@ def flat_bid(problem: Procurement, price: int) -> Bid:
     return bid_of((t, int(need[t - 1]), price) for t in range(1, PERIODS + 1))
 
 
-def rule_bid(problem: Procurement, forecast_landed: FloatArray) -> Bid:
-    """The fallback: the expected gap at the landed forecast price of the dearest path it needs.
+def rule_bid(problem: Procurement) -> Bid:
+    """The fallback without a solver: the expected gap at the near-certain price of the dearest path it needs.
 
-    forecast_landed: (paths, 96) 元/MWh, NaN where a path has no forecast; a period without any is bid at the cap.
+    Near-certain is the highest landed price of any scenario; at the forecast price a bid would fail in every other
+    one. A period without any price is bid at the cap.
     """
     floor, cap = int(problem.rules.floor_cny_per_mwh), int(problem.rules.cap_cny_per_mwh)
+    dearest = np.where(np.isnan(problem.landed), -np.inf, problem.landed).max(axis=0)
     steps = []
     for one in flat_bid(problem, cap):
-        landed = forecast_landed[:, one.period - 1]
+        landed = np.where(np.isfinite(dearest[:, one.period - 1]), dearest[:, one.period - 1], np.nan)
         carried = problem.supply.carried(landed, one.period)
-        price = float(cap)
-        filled = 0.0
+        price, filled = float(cap), 0.0
         for p in np.argsort(landed, kind="stable"):
-            if filled >= one.mw or not np.isfinite(landed[p]):
+            if filled >= one.mw or np.isnan(landed[p]):
                 break
             price, filled = float(landed[p]), filled + carried[p]
         steps.append((one.period, one.mw, min(cap, max(floor, int(np.ceil(price - 1e-9))))))

@@ -13,34 +13,38 @@ optimization.evaluation judges the chosen bid by clearing itself.
 
 No hindsight. What clears is settled by the bid alone: the dearest bids are met first, on the cheapest paths, as
 far as the seller's landed price is not above the bid. Cost does not depend on which MW met which path (½b and ½l
-add up apart), so only cleared levels and path flows appear. To keep that rule linear the model admits only bids
-that are never cut in part: a level may be used only if, in every scenario in which a path can meet it, all MW
-bid at or above it fit into the paths that can (``fits``). It then clears whole or, where no path can meet it, not
-at all. This is an inner approximation: bids a tail of which is sometimes crowded out are not considered, and the
-bid found costs what the model says under the rule.
+add up apart), so only cleared levels and path flows appear, and a path carries no more than what the cheaper ones
+leave of its sections. To keep the rule linear the model admits only bids that are never cut in part: with
+``room(k)`` the least that the paths meeting level k carry together, over the scenarios in which one meets it,
 
-Shadow prices are taken from the linear model in which the levels used are kept and MW are freed from whole steps.
+    a level may be used only if all MW bid at or above it are at most room(k).
+
+Such a level clears whole, or, where no path meets it, not at all. This is an inner approximation: bids a tail of
+which is sometimes crowded out are not considered, and the bid that is found costs exactly what the model says
+under the rule. The choice is written by the lowest level used (one binary a period and level, MW apart for each),
+which the solver closes far faster than one binary a used level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.contrib.solver.common.factory import SolverFactory
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from optimization.bid_levels import levels
-from optimization.purchase import HOURS, Bid, Procurement, bid_of
-from optimization.response import add_response
+from optimization.bid_model import Meetings, add_costs, highs, meetings, usable_paths
+from optimization.purchase import Bid, Procurement, bid_of
+from optimization.shadow_prices import Limit, shadow_prices
 
 OPTIMUM, INCUMBENT, RULE, NO_NEED = "optimum", "incumbent", "rule", "no_need"
-LEVELS = 8  # more improve a day by a fifth of a percent and cost minutes
-GAP = 1e-4
+LEVELS = 8  # more improve a day by a fifth of a percent
+GAP = 1e-3  # of the expected cost; what a handful of scenarios leaves open is larger
 WHOLE_MW_SECONDS = 5.0
+TOLERANCE_MW = 1e-6
 
 
 class NoBidFoundError(RuntimeError):
@@ -48,24 +52,9 @@ class NoBidFoundError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A limit and what moving it is worth.
-
-    kind: transfer_capability, need, demand_response or gap. period: None for a programme. limit_mw: where it
-    stands (at the seller node for transfer capability). shadow_price_cny_per_mwh: expected cost saved by one more
-    MW of it (for a gap: added); for a programme 元 a MW and day.
-    """
-
-    kind: str
-    name: str
-    period: int | None
-    limit_mw: float
-    shadow_price_cny_per_mwh: float
-
-
-@dataclass(frozen=True)
 class Solution:
-    """label: optimum (within the gap), incumbent (best bid at the time limit) or no_need (no period at risk)."""
+    """label: optimum (of the model, within the gap), incumbent (best bid at the time limit) or no_need (no period
+    at risk). limits are empty for no_need."""
 
     bid: Bid
     label: str
@@ -83,41 +72,45 @@ class Solution:
 def solve(problem: Procurement, *, time_limit: float = 20.0, level_count: int = LEVELS) -> Solution:
     """The cheapest bid, with the shadow prices of the limits.
 
-    The levels used are found with MW free of their whole step, whose optimum bounds every bid; then the MW at
-    those levels are made whole. time_limit: seconds for the search of levels.
+    The levels are found with MW free of their whole step, whose optimum bounds every bid; then the MW at those
+    levels are made whole. time_limit: seconds for the search of levels.
     Raises NoBidFoundError when it ends without a bid.
     """
     periods = [int(t) for t in problem.scenarios.at_risk()]
     if not periods:
         return Solution((), NO_NEED, 0.0, 0.0, (), "none")
-    model = build(problem, periods, level_count)
+    met = meetings(problem, {t: _levels(problem, t, level_count) for t in periods})
+    model = build(problem, met)
     search = _search(model, time_limit)
-    for key in model.used:
-        model.used[key].fix(round(model.used[key].value))
-        model.bid_mw[key].domain = pyo.NonNegativeIntegers
+    for choice in (*model.lowest.values(), *model.used.values()):
+        choice.fix(round(choice.value))
+    for mw in model.bid_mw.values():
+        mw.domain = pyo.NonNegativeIntegers
     whole = _search(model, max(time_limit, WHOLE_MW_SECONDS))
-    bid = bid_of((t, round(model.bid_mw[t, k].value), model.price[t][k]) for t, k in model.bid_mw)
+    bid = bid_of((t, round(mw.value), met.price[t][k]) for (t, _, k), mw in model.bid_mw.items())
+    used = {t: [one.price_cny_per_mwh for one in bid if one.period == t] for t in periods}
     found = search.termination_condition is TerminationCondition.convergenceCriteriaSatisfied
     return Solution(
         bid=bid,
         label=OPTIMUM if found else INCUMBENT,
         objective_cny=float(whole.incumbent_objective),
         bound_cny=float(search.objective_bound),
-        limits=tuple(_limits(model, problem, periods)),
+        limits=tuple(shadow_prices(problem, used)[1]),
         solver=f"HiGHS {'.'.join(map(str, search.solver_version))}",
     )
 
 
+def _levels(problem: Procurement, t: int, count: int) -> list[int]:
+    landed = [
+        float(problem.landed[s, p, t - 1])
+        for s in range(len(problem.scenarios.names))
+        for p in usable_paths(problem, s, t)
+    ]
+    return levels(landed, int(problem.rules.floor_cny_per_mwh), int(problem.rules.cap_cny_per_mwh), count)
+
+
 def _search(model: Any, time_limit: float) -> Any:
-    results = SolverFactory("highs").solve(
-        model,
-        load_solutions=False,
-        raise_exception_on_nonoptimal_result=False,
-        threads=1,
-        time_limit=time_limit,
-        rel_gap=GAP,
-        solver_options={"random_seed": 0},
-    )
+    results = highs(model, time_limit=time_limit, rel_gap=GAP)
     if results.incumbent_objective is None:
         raise NoBidFoundError(
             f"The solver stopped after {time_limit:g} s without a bid ({results.termination_condition.name}); "
@@ -127,227 +120,77 @@ def _search(model: Any, time_limit: float) -> Any:
     return results
 
 
-def build(problem: Procurement, periods: list[int], level_count: int = LEVELS) -> Any:
-    """The Pyomo model over ``periods``; scenarios count from 0, levels from 0 at the dearest."""
-    supply, scenarios = problem.supply, range(len(problem.scenarios.names))
+def build(problem: Procurement, met: Meetings) -> Any:
+    """The Pyomo model for the levels of ``met``.
+
+    ``lowest[t, n]``: n is the lowest level used in period t. ``bid_mw[t, n, k]``: MW at level k when it is.
+    ``used[t, n, k]``: level k is used above n, only where that is not free: more than five levels stand there, or
+    level k has less room than n.
+    """
+    room = {(t, k): _room(problem, met, t, k) for t, k in met.levels()}
+    plans = [(t, n, k) for t, n in met.levels() for k in range(n + 1)]
+    segments = problem.rules.segments
+    crowded = [(t, n) for t, n in met.levels() if n + 1 > segments]
+    tight = [(t, n, k) for t, n, k in plans if room[t, k] < room[t, n] - TOLERANCE_MW]
+    bound = sorted({*tight, *((t, n, k) for t, n in crowded for k in range(n + 1))})
+
     model: Any = pyo.ConcreteModel()
-    reachable = {
-        (s, t): [p for p in range(len(supply.path_ids)) if _usable(problem, s, p, t)]
-        for s in scenarios
-        for t in periods
-    }
-    model.price = {
-        t: levels(
-            (float(problem.landed[s, p, t - 1]) for s in scenarios for p in reachable[s, t]),
-            int(problem.rules.floor_cny_per_mwh),
-            int(problem.rules.cap_cny_per_mwh),
-            level_count,
-        )
-        for t in periods
-    }
-    grid = [(t, k) for t in periods for k in range(len(model.price[t]))]
-    model.bid_mw = pyo.Var(grid, domain=pyo.NonNegativeReals)
-    model.used = pyo.Var(grid, domain=pyo.Binary)
+    model.lowest = pyo.Var(met.levels(), domain=pyo.Binary)
+    model.used = pyo.Var(bound, domain=pyo.Binary)
+    model.bid_mw = pyo.Var(plans, domain=pyo.NonNegativeReals)
+    model.one_lowest = pyo.Constraint(
+        [t for t, prices in met.price.items() if prices],
+        rule=lambda m, t: sum(m.lowest[t, n] for n in range(len(met.price[t]))) <= 1,
+    )
+    model.fits = pyo.Constraint(
+        met.levels(),
+        rule=lambda m, t, n: _at_or_above(m, t, n, n) <= room[t, n] * m.lowest[t, n],
+    )
+    model.only_if_used = pyo.Constraint(
+        bound,
+        rule=lambda m, t, n, k: m.bid_mw[t, n, k] <= min(room[t, n], room[t, k]) * m.used[t, n, k],
+    )
+    model.used_in_plan = pyo.Constraint(bound, rule=lambda m, t, n, k: m.used[t, n, k] <= m.lowest[t, n])
+    model.fits_above = pyo.Constraint(
+        tight,
+        rule=lambda m, t, n, k: (
+            _at_or_above(m, t, n, k)
+            <= room[t, k] * m.used[t, n, k] + room[t, n] * (m.lowest[t, n] - m.used[t, n, k])
+        ),
+    )
     model.segments = pyo.Constraint(
-        [t for t in periods if model.price[t]],
-        rule=lambda m, t: sum(m.used[t, k] for k in range(len(m.price[t]))) <= problem.rules.segments,
+        crowded,
+        rule=lambda m, t, n: sum(m.used[t, n, k] for k in range(n + 1)) <= segments * m.lowest[t, n],
     )
-    model.need = pyo.Constraint(
-        [t for t in periods if model.price[t]],
-        rule=lambda m, t: (
-            sum(m.bid_mw[t, k] for k in range(len(m.price[t]))) <= int(problem.need_limit_mw[t - 1])
-        ),
+    model.level_mw = pyo.Expression(
+        met.levels(), rule=lambda m, t, k: sum(m.bid_mw[t, n, k] for n in range(k, len(met.price[t])))
     )
-    _add_capability(model, problem, periods)
-
-    def met_by(s: int, t: int, k: int) -> tuple[int, ...]:
-        return tuple(p for p in reachable[s, t] if problem.landed[s, p, t - 1] <= model.price[t][k])
-
-    _add_fits(model, problem, reachable, met_by)
-    cleared = {
-        (s, t): [k for k in range(len(model.price[t])) if met_by(s, t, k)] for s in scenarios for t in periods
-    }
-    model.imported = pyo.Expression(
-        scenarios, periods, rule=lambda m, s, t: sum(m.bid_mw[t, k] for k in cleared[s, t])
-    )
-    _add_flows(model, problem, reachable)
-    add_response(model, problem, periods, lambda s, t: model.imported[s, t])
-    model.purchase_cost = pyo.Expression(
-        scenarios,
-        rule=lambda m, s: (
-            HOURS
-            * sum(
-                0.5 * sum(m.price[t][k] * m.bid_mw[t, k] for k in cleared[s, t])
-                + 0.5 * sum(float(problem.landed[s, p, t - 1]) * m.flow[s, t, p] for p in reachable[s, t])
-                for t in periods
-            )
-        ),
-    )
-    probability = problem.scenarios.probability
-    model.expected_cost = pyo.Objective(
-        expr=sum(
-            float(probability[s])
-            * (
-                model.purchase_cost[s]
-                + model.response_cost[s]
-                + model.shortage_cost[s]
-                - model.surplus_value[s]
-            )
-            for s in scenarios
-        )
-    )
+    add_costs(model, problem, met, lambda t, k: model.level_mw[t, k])
+    for (s, t), paths in met.usable.items():
+        carried = problem.supply.carried(_among(problem, s, t, paths), t)
+        for p in paths:
+            model.flow[s, t, p].setub(None if np.isinf(carried[p]) else float(carried[p]))
     return model
 
 
-def _usable(problem: Procurement, s: int, p: int, t: int) -> bool:
-    supply = problem.supply
-    open_sections = (supply.atc_mw[supply.uses[p], t - 1] > 0).all()
-    return bool(open_sections and np.isfinite(problem.landed[s, p, t - 1]))
+def _at_or_above(model: Any, t: int, n: int, k: int) -> Any:
+    return sum(model.bid_mw[t, n, higher] for higher in range(k + 1))
 
 
-def _add_capability(model: Any, problem: Procurement, periods: list[int]) -> None:
-    """``atc[l, t]``: a variable held at the published capability, so that one dual stands for all its uses."""
-    limited = [
-        (section, t)
-        for section in range(len(problem.supply.section_ids))
-        for t in periods
-        if np.isfinite(problem.supply.atc_mw[section, t - 1])
+def _room(problem: Procurement, met: Meetings, t: int, k: int) -> float:
+    """MW that may be bid at or above level k when k is used: what fits in every scenario that meets it."""
+    carried = [
+        float(problem.supply.carried(_among(problem, s, t, met.meets[s, t, k]), t).sum())
+        for s in range(len(problem.scenarios.names))
+        if met.meets[s, t, k]
     ]
-    model.atc = pyo.Var(limited)
-    model.atc_published = pyo.Constraint(
-        limited, rule=lambda m, section, t: m.atc[section, t] == float(problem.supply.atc_mw[section, t - 1])
-    )
+    return min([*carried, float(problem.bid_limit_mw()[t - 1])])
 
 
-def _add_fits(
-    model: Any,
-    problem: Procurement,
-    reachable: dict[tuple[int, int], list[int]],
-    met_by: Callable[[int, int, int], tuple[int, ...]],
-) -> None:
-    """All MW of a bid fit into all paths; all MW at or above a used level fit into the paths that meet it."""
-    supply = problem.supply
-    slack: dict[tuple[int, int, tuple[int, ...]], float] = {}  # by how much an unused level widens the row
-    most: dict[tuple[int, int], float] = {}
-    for t, k in model.bid_mw:
-        widest = min(float(problem.need_limit_mw[t - 1]), float(problem.capability_mw[t - 1]))
-        most[t, k] = widest
-        for s in range(len(problem.scenarios.names)):
-            paths = met_by(s, t, k)
-            among = np.isin(np.arange(len(supply.path_ids)), paths)
-            room = float(supply.carried(np.where(among, problem.landed[s, :, t - 1], np.nan), t).sum())
-            if paths and room < widest:
-                slack[t, k, paths] = widest - room
-                most[t, k] = min(most[t, k], room)
-    for t, prices in model.price.items():
-        if prices:
-            slack[t, len(prices) - 1, tuple(reachable[0, t])] = 0.0
-    model.only_if_used = pyo.Constraint(
-        list(most), rule=lambda m, t, k: m.bid_mw[t, k] <= most[t, k] * m.used[t, k]
-    )
-    rows = list(slack)
-    model.room = pyo.Var(
-        [(n, p) for n, (_, _, paths) in enumerate(rows) for p in paths], domain=pyo.NonNegativeReals
-    )
-
-    def fits(m: Any, n: int) -> Any:
-        t, k, paths = rows[n]
-        at_or_above = sum(m.bid_mw[t, higher] for higher in range(k + 1))
-        return at_or_above <= sum(m.room[n, p] for p in paths) + slack[rows[n]] * (1 - m.used[t, k])
-
-    model.fits = pyo.Constraint(range(len(rows)), rule=fits)
-    model.fits_level = {n: (t, k) for n, (t, k, _) in enumerate(rows) if slack[rows[n]] > 0}
-    limited = [
-        (n, section)
-        for n, (t, _, paths) in enumerate(rows)
-        for section in range(len(supply.section_ids))
-        if (section, t) in model.atc and any(supply.uses[p, section] for p in paths)
-    ]
-    model.room_on_section = pyo.Constraint(
-        limited,
-        rule=lambda m, n, section: (
-            sum(m.room[n, p] / float(supply.coe[p]) for p in rows[n][2] if supply.uses[p, section])
-            <= m.atc[section, rows[n][0]]
-        ),
-    )
-
-
-def _add_flows(model: Any, problem: Procurement, reachable: dict[tuple[int, int], list[int]]) -> None:
-    supply = problem.supply
-    model.flow = pyo.Var(
-        [(s, t, p) for (s, t), paths in reachable.items() for p in paths], domain=pyo.NonNegativeReals
-    )
-    model.carried = pyo.Constraint(
-        [key for key, paths in reachable.items() if paths],
-        rule=lambda m, s, t: sum(m.flow[s, t, p] for p in reachable[s, t]) == m.imported[s, t],
-    )
-    limited = [
-        (s, t, section)
-        for (s, t), paths in reachable.items()
-        for section in range(len(supply.section_ids))
-        if (section, t) in model.atc and any(supply.uses[p, section] for p in paths)
-    ]
-    model.flow_on_section = pyo.Constraint(
-        limited,
-        rule=lambda m, s, t, section: (
-            sum(m.flow[s, t, p] / float(supply.coe[p]) for p in reachable[s, t] if supply.uses[p, section])
-            <= m.atc[section, t]
-        ),
-    )
-
-
-def _limits(model: Any, problem: Procurement, periods: list[int]) -> list[Limit]:
-    """Duals of the linear model with the used levels kept: who binds, and what one more MW is worth."""
-    for key in model.used:
-        model.used[key].domain = pyo.Reals
-        model.bid_mw[key].domain = pyo.NonNegativeReals
-        if model.used[key].value == 0:
-            model.bid_mw[key].fix(0)
-    model.only_if_used.deactivate()  # its bound is the limit itself and would hide what the limit is worth
-    for n, level in model.fits_level.items():
-        if model.used[level].value == 0:
-            model.fits[n].deactivate()
-    results = SolverFactory("highs").solve(model, threads=1, solver_options={"random_seed": 0})
-    dual = results.solution_loader.get_duals()
-    limits = [
-        Limit(
-            "transfer_capability",
-            problem.supply.section_ids[section],
-            t,
-            float(problem.supply.atc_mw[section, t - 1]),
-            -float(dual[model.atc_published[section, t]]) / HOURS,
-        )
-        for section, t in model.atc
-    ]
-    limits += [
-        Limit(
-            "need",
-            problem.supply.buyer_node,
-            t,
-            float(problem.need_limit_mw[t - 1]),
-            -float(dual[row]) / HOURS,
-        )
-        for t, row in model.need.items()
-    ]
-    limits += [
-        Limit(
-            "demand_response",
-            programme.program_id,
-            None,
-            programme.capability_mw,
-            -float(dual[model.capability_given[j]]),
-        )
-        for j, programme in enumerate(problem.demand_response)
-    ]
-    expected_gap = problem.scenarios.expected_gap_mw()
-    limits += [
-        Limit(
-            "gap",
-            problem.supply.buyer_node,
-            t,
-            float(expected_gap[t - 1]),
-            sum(float(dual[model.balance[s, t]]) for s in range(len(problem.scenarios.names))) / HOURS,
-        )
-        for t in periods
-    ]
-    return limits
+def _among(
+    problem: Procurement, s: int, t: int, paths: Sequence[int]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Landed prices of a scenario and period, NaN for paths that are not among ``paths``."""
+    landed = np.full(len(problem.supply.path_ids), np.nan)
+    landed[list(paths)] = problem.landed[s, list(paths), t - 1]
+    return landed

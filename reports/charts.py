@@ -14,7 +14,9 @@ from plotly.offline import get_plotlyjs
 from market.periods import LABELS
 
 INK, GRID, ACCENT, LINE = "#1f2933", "#e3e8ee", "#1f4e79", "#b5532a"
-FONT = '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC","WenQuanYi Micro Hei",sans-serif'
+FONT = (
+    '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC","WenQuanYi Micro Hei",sans-serif'
+)
 SEQUENCE = [[0.0, "#f5f8fb"], [0.35, "#b9d3e8"], [0.65, "#5b93c1"], [0.85, "#2a649b"], [1.0, "#12365c"]]
 PALETTE = (
     "#1f4e79",
@@ -29,6 +31,10 @@ PALETTE = (
     "#aeb8c0",
     "#8c6d46",
     "#c9b18c",
+    "#2f6f73",
+    "#86b6b8",
+    "#a13d5b",
+    "#d694a8",
 )
 CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
@@ -144,7 +150,7 @@ def scatter(
     equal: str,
     name: str,
 ) -> str:
-    """Benefit (x) against charge (y) with the line of equality; points: group -> (label, x, y)."""
+    """Benefit (x) against charge (y) with the line of equality; points: group -> (label, x, y), at least one."""
     figure = go.Figure(
         [
             go.Scatter(
@@ -164,7 +170,8 @@ def scatter(
             for place, (title, group) in enumerate(points.items())
         ]
     )
-    reach = max((max(x, y) for group in points.values() for _, x, y in group), default=1.0)
+    pairs = [(x, y) for group in points.values() for _, x, y in group]
+    reach = min(max(x for x, _ in pairs), max(y for _, y in pairs))
     figure.add_trace(
         go.Scatter(
             x=[0, reach],

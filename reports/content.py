@@ -149,6 +149,7 @@ class RunContent:
     daily: DailyBook
     postings: int
     postings_sum: Decimal
+    debits: Mapping[str, Decimal]
     accounts: tuple[AccountRow, ...]
     responses: tuple[Mapping[str, Any], ...]
     allocations: tuple[Mapping[str, Any], ...]
@@ -183,6 +184,7 @@ class RunContent:
             daily=DailyBook(tables["daily"]),
             postings=tables["postings"].num_rows,
             postings_sum=pc.sum(tables["postings"]["amount_cny"]).as_py() or Decimal("0.00"),
+            debits=_debits(tables["postings"]),
             accounts=tuple(AccountRow(**row) for row in tables["accounts"].to_pylist()),
             responses=tuple(tables["response"].to_pylist()),
             allocations=tuple(tables["allocation"].to_pylist()),
@@ -268,6 +270,13 @@ def known_total(amounts: Sequence[Decimal | None]) -> Decimal:
 def megawatt_hours(wh: IntArray) -> NDArray[np.float64]:
     """Wh as MWh, NaN where missing."""
     return np.where(is_missing(wh), np.nan, wh / 1e6)
+
+
+def _debits(postings: pa.Table) -> dict[str, Decimal]:
+    """The sum of positive postings by account: what went through it."""
+    debit = postings.filter(pc.greater(postings["amount_cny"], Decimal("0.00")))
+    sums = debit.group_by("account").aggregate([("amount_cny", "sum")])
+    return dict(zip(sums["account"].to_pylist(), sums["amount_cny_sum"].to_pylist(), strict=True))
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:

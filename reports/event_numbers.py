@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from market.periods import LABELS
-from reports.content import EventWindow, RunContent, known_total, total
+from reports.content import EventWindow, RunContent, total
 
 ZERO = Decimal("0.00")
 
@@ -28,7 +28,7 @@ class EventTotal:
     payment: Decimal | None
     penalty: Decimal | None
     benefit: Decimal
-    charge: Decimal | None
+    tranches: Mapping[str, Decimal]
 
     @property
     def cost(self) -> Decimal | None:
@@ -62,7 +62,7 @@ def event_totals(content: RunContent) -> list[EventTotal]:
     responses: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in content.responses:
         responses[row["event_id"]].append(row)
-    benefits, charged = _allocated(content)
+    benefits, charged = _benefits(content), _charged(content)
     totals = []
     for event_id in responses.keys() | charged.keys():
         rows = responses[event_id]
@@ -77,8 +77,8 @@ def event_totals(content: RunContent) -> list[EventTotal]:
                 total([row["confirmed_kw"] for row in rows]),
                 total([row["payment_cny"] for row in rows]),
                 total([row["penalty_cny"] for row in rows]),
-                known_total(list(benefits[event_id].values())),
-                known_total(charged[event_id]) if event_id in charged else None,
+                sum(benefits[event_id].values(), ZERO),
+                charged[event_id],
             )
         )
     return sorted(totals, key=lambda one: (one.window.day.isoformat() if one.window else "", one.event_id))
@@ -86,12 +86,11 @@ def event_totals(content: RunContent) -> list[EventTotal]:
 
 def shares(content: RunContent) -> list[Share]:
     """Every payer with its benefit and charge, the largest charge first."""
-    benefits, _ = _allocated(content)
     benefit: dict[str, Decimal] = defaultdict(lambda: ZERO)
     charge: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for by_party in benefits.values():
+    for by_party in _benefits(content).values():
         for who, amount in by_party.items():
-            benefit[who] += amount or ZERO
+            benefit[who] += amount
     for row in content.allocations:
         charge[row["participant_id"]] += row["charge_cny"] or ZERO
     everyone = sorted(benefit.keys() | charge.keys(), key=lambda who: (-charge[who], -benefit[who], who))
@@ -105,13 +104,17 @@ def fairness(payers: list[Share]) -> Decimal | None:
     return sum(ratios, Decimal(0)) ** 2 / (len(ratios) * squares) if squares else None
 
 
-def _allocated(
-    content: RunContent,
-) -> tuple[dict[str, dict[str, Decimal | None]], dict[str, list[Decimal | None]]]:
-    # A participant's benefit of an event stands on each of its tranches; it is counted once.
-    benefits: dict[str, dict[str, Decimal | None]] = defaultdict(dict)
-    charged: dict[str, list[Decimal | None]] = defaultdict(list)
+def _benefits(content: RunContent) -> dict[str, dict[str, Decimal]]:
+    """Event -> participant -> benefit; it stands on each of a participant's tranches and is counted once."""
+    benefits: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for row in content.allocations:
-        benefits[row["event_id"]][row["participant_id"]] = row["benefit_cny"]
-        charged[row["event_id"]].append(row["charge_cny"])
-    return benefits, charged
+        benefits[row["event_id"]][row["participant_id"]] = row["benefit_cny"] or ZERO
+    return benefits
+
+
+def _charged(content: RunContent) -> dict[str, dict[str, Decimal]]:
+    """Event -> tranche -> charge."""
+    charged: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+    for row in content.allocations:
+        charged[row["event_id"]][row["tranche"]] += row["charge_cny"] or ZERO
+    return charged

@@ -113,7 +113,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "postings": ("分录数", "Postings"),
     "account": ("账户", "Account"),
     "opening": ("期初(元)", "Opening (yuan)"),
-    "movement": ("本期发生(元)", "Movement (yuan)"),
+    "turnover": ("本期借方发生(元)", "Debits (yuan)"),
+    "movement": ("本期净发生(元)", "Movement (yuan)"),
     "closing": ("期末(元)", "Closing (yuan)"),
     "closing_rule": ("关闭规则", "Closing rule"),
     "holds": ("结果", "Result"),
@@ -125,6 +126,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "import": ("省间购入电量", "Import"),
     "use": ("用电量", "Use"),
     "loss": ("网损电量", "Loss"),
+    "use_side": ("用电侧电量", "Demand side"),
+    "supply_side": ("供电侧电量", "Supply side"),
     "loss_rate": ("网损率", "Loss rate"),
     "energy_residual": ("上网 + 购入 − 用电 − 网损", "Generation + import − use − loss"),
     "charges": ("应付合计(元)", "Charges (yuan)"),
@@ -161,6 +164,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "window": ("时段", "Window"),
     "responders": ("有效/参与户数", "Valid / called"),
     "committed": ("约定容量(kW)", "Committed (kW)"),
+    "committed_mw": ("约定容量(MW)", "Committed (MW)"),
+    "confirmed_mw": ("确认容量(MW)", "Confirmed (MW)"),
     "responded": ("响应容量(kW)", "Responded (kW)"),
     "confirmed": ("确认容量(kW)", "Confirmed (kW)"),
     "response_rate": ("响应率", "Response rate"),
@@ -276,6 +281,17 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "dropped_line": ("取消科目", "line dropped"),
     "missing_before": ("上版缺失", "missing before"),
     "missing_now": ("本版缺失", "missing now"),
+}
+
+TRANCHES: Mapping[str, tuple[str, str]] = {
+    "benefit": ("按受益分摊(元)", "Charged by benefit (yuan)"),
+    "residual": ("余额分摊(元)", "Residual charged (yuan)"),
+    "consumption": ("按电量分摊(元)", "Charged by consumption (yuan)"),
+    "users_and_nonmarket_generation": (
+        "按用户与非市场电量分摊(元)",
+        "Charged by users' and non-market energy (yuan)",
+    ),
+    "positive_deviation": ("按正偏差分摊(元)", "Charged by positive deviation (yuan)"),
 }
 
 MILESTONES: Mapping[str, tuple[str, str]] = {

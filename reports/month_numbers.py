@@ -27,11 +27,12 @@ ZERO = Decimal("0.00")
 
 @dataclass(frozen=True)
 class AccountCheck:
-    """A clearing account: ``state`` is yes, no, or waiting (a missing line keeps it open)."""
+    """A clearing account; turnover is its debits. ``state``: yes, no, or waiting (a missing line keeps it open)."""
 
     code: str
     name: str
     opening: Decimal
+    turnover: Decimal
     movement: Decimal
     closing: Decimal
     closes: str
@@ -150,6 +151,7 @@ def money_balance(content: RunContent, labels: Labels) -> MoneyBalance:
                 row.account,
                 definition.name_zh if labels.lang == "zh" else definition.name_en,
                 row.opening_cny,
+                content.debits.get(row.account, ZERO),
                 row.movement_cny,
                 row.closing_cny,
                 definition.closes,

@@ -159,9 +159,9 @@ class Sheet:
 
     def numbers(self, row: int, column: int, values: Sequence[float], style: str) -> None:
         """A row of numbers; NaN is written as missing."""
-        write, cell = self.worksheet.write_number, self._formats[style]
+        write, cell, gaps = self.worksheet.write_number, self._formats[style], isnan(sum(values))
         for offset, value in enumerate(values, column):
-            if isnan(value):
+            if gaps and isnan(value):
                 self.worksheet.write_string(row, offset, self._book.missing, self._formats["missing"])
             else:
                 write(row, offset, value, cell)

@@ -16,6 +16,13 @@ settings.register_profile("soak", deadline=None, max_examples=300)
 settings.load_profile("soak" if SOAK else "test")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that share the settled sample run on one worker, so that it is made once."""
+    for item in items:
+        if "sample_home" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("settled_sample"))
+
+
 @pytest.fixture(scope="session")
 def sample_folder() -> Path:
     """The committed sample month."""
@@ -26,7 +33,6 @@ def sample_folder() -> Path:
 def sample_home(tmp_path_factory):
     """A home with the sample month ingested; tests read it and do not write to it."""
     from ingest.deliver import deliver_many
-
     from warehouse.home import create, home
 
     at = home(tmp_path_factory.mktemp("sample_home"))

@@ -8,7 +8,7 @@ are merged by key.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -34,7 +34,8 @@ from warehouse.models import CurveFile, Delivery
 from warehouse.records import inputs_of
 
 SEPARATOR = "\x1f"
-READERS = min(4, os.cpu_count() or 1)
+THREADS = min(4, os.cpu_count() or 1)
+AHEAD = 2  # days being read while one is worked on
 
 
 class _File(NamedTuple):
@@ -138,7 +139,7 @@ def curve_days(
     """The days of a curve table from ``first`` to before ``after``, in order; a day without rows is left out.
 
     The newest delivery (recorded_at, then id) wins per key and date. as_of: a moment with its zone, None for
-    now. delivered: only these delivery ids, None for all. city: only the rows of this partition. At most two
+    now. delivered: only these delivery ids, None for all. city: only the rows of this partition. At most three
     days are in memory besides what the caller keeps. Raises KeyError for a table without curves.
     """
     definition = _curve_definition(table)
@@ -216,23 +217,24 @@ def _files(
 def _days(
     home: Home, definition: Table, plan: _Plan, wanted: Sequence[str], city: str | None
 ) -> Iterator[tuple[date, list[_Part]]]:
-    """Every day that has rows, with its parts after the newest has won; the next day is read meanwhile."""
+    """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile."""
     # A revision may have moved a row to another city, so with revisions every city has to be looked at.
     whole = city is None or any(file.revised for file in plan.files)
     files = plan.files if whole else [file for file in plan.files if file.city == city]
-    with ExitStack() as stack, ThreadPoolExecutor(READERS, "curves") as readers:
+    with ExitStack() as stack, ThreadPoolExecutor(THREADS, "curves") as threads:
         opened = _Opened(home, definition, stack)
-        coming: _Coming | None = None
-        for day in _dates(plan, files):
-            # An open file serves one thread at a time: a day is asked for when the day before is complete.
-            parts = coming.parts() if coming else []
+        coming: deque[_Coming] = deque()
+        for number, day in enumerate(_dates(plan, files)):
+            # A reader serves one thread at a time: the day it read last is complete before it gets another.
+            done = coming.popleft() if len(coming) == AHEAD else None
+            parts = done.parts() if done else []
             groups = [(file, group) for file in files if (group := opened.group(file, day)) is not None]
-            asked = _Coming(day, [readers.submit(opened.read, file, group, wanted) for file, group in groups])
-            if coming:
-                yield coming.day, _visible_parts(parts, city)
-            coming = asked
-        if coming:
-            yield coming.day, _visible_parts(coming.parts(), city)
+            asked = [threads.submit(opened.read, *found, number % AHEAD, wanted) for found in groups]
+            coming.append(_Coming(day, asked))
+            if done:
+                yield done.day, _visible_parts(parts, city)
+        for rest in coming:
+            yield rest.day, _visible_parts(rest.parts(), city)
 
 
 class _Coming(NamedTuple):
@@ -286,28 +288,33 @@ def _key_text(keys: Sequence[pa.StringArray]) -> pa.StringArray:
 
 
 class _Opened:
-    """The open Parquet files of one reading and which row group of each holds which date."""
+    """The open Parquet files of one reading, AHEAD readers each, and which row group holds which date."""
 
     def __init__(self, home: Home, definition: Table, stack: ExitStack) -> None:
         self._home = home
         self._keys = key_columns(definition)
         self._stack = stack
-        self._files: dict[str, tuple[Any, dict[date, int]]] = {}
+        self._files: dict[str, tuple[list[Any], dict[date, int]]] = {}
 
     def group(self, file: _File, day: date) -> int | None:
-        """The row group of a date in a file, or None."""
+        """The row group of a date in a file, or None; days are asked for in order."""
         if not file.first_date <= day <= file.last_date:
-            if day > file.last_date and file.path in self._files:
-                self._files.pop(file.path)[0].close()
+            if (day - file.last_date).days >= AHEAD and file.path in self._files:
+                for reader in self._files.pop(file.path)[0]:
+                    reader.close()
             return None
         if file.path not in self._files:
-            reader = self._stack.enter_context(pq.ParquetFile(self._home.curves / file.path))
-            self._files[file.path] = (reader, _groups(reader.metadata))
+            path = self._home.curves / file.path
+            first = self._stack.enter_context(pq.ParquetFile(path))
+            more = [pq.ParquetFile(path, metadata=first.metadata) for _ in range(1, AHEAD)]
+            readers = [first, *(self._stack.enter_context(reader) for reader in more)]
+            self._files[file.path] = (readers, _groups(first.metadata))
         return self._files[file.path][1].get(day)
 
-    def read(self, file: _File, group: int, wanted: Sequence[str]) -> _Part:
+    def read(self, file: _File, group: int, reader: int, wanted: Sequence[str]) -> _Part:
         """Decode one row group; the values are a view of what Arrow decoded where none is missing."""
-        read = self._files[file.path][0].read_row_group(group, columns=list(wanted), use_threads=False)
+        opened = self._files[file.path][0][reader]
+        read = opened.read_row_group(group, columns=list(wanted), use_threads=False)
         values, has_missing = np.empty((0, PERIODS), dtype=np.int64), False
         if "values" in wanted:
             values, has_missing = _array(read["values"])

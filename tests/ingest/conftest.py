@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 from delivered import KNOWN, put
-from ingest.deliver import deliver
 
+from ingest.deliver import deliver
 from warehouse.home import create, home
 
 

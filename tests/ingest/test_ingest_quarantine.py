@@ -7,6 +7,7 @@ from typing import NamedTuple
 import openpyxl
 import pytest
 from delivered import LONG, METERS, PARTICIPANTS, READINGS, in_quarantine, put, reading
+
 from ingest.deliver import deliver
 from ingest.faults import CODES
 
@@ -125,8 +126,16 @@ def test_a_formula_and_a_spreadsheet_error_are_seen_in_a_workbook_and_never_eval
     assert receipt.accepted == 1
 
 
-def test_rows_that_contradict_each_other_are_all_quarantined_and_a_mere_repetition_is_taken_once(at, tmp_path):
-    text = READINGS + reading("M1", DAY, 1) + reading("M2", DAY, 2) + reading("M1", DAY, 1) + reading("M2", DAY, 3)
+def test_rows_that_contradict_each_other_are_all_quarantined_and_a_mere_repetition_is_taken_once(
+    at, tmp_path
+):
+    text = (
+        READINGS
+        + reading("M1", DAY, 1)
+        + reading("M2", DAY, 2)
+        + reading("M1", DAY, 1)
+        + reading("M2", DAY, 3)
+    )
 
     receipt = deliver(at, put(tmp_path, "meter_readings.csv", text))
 
@@ -165,7 +174,12 @@ def test_a_row_with_several_faults_names_the_first_and_counts_the_rest(at, tmp_p
 
 @pytest.mark.parametrize(
     ("cell", "says"),
-    [('"1,234.5"', "thousands separator"), ("1，234", "thousands separator"), ("１２", "full-width"), (".5", "plain")],
+    [
+        ('"1,234.5"', "thousands separator"),
+        ("1，234", "thousands separator"),
+        ("１２", "full-width"),
+        (".5", "plain"),
+    ],
 )
 def test_numbers_in_other_spellings_are_refused_with_what_is_wrong(at, tmp_path, cell, says):
     text = READINGS + reading("M1", DAY, 1) + reading("M2", DAY, cell, 1)
@@ -184,7 +198,7 @@ def test_the_quarantine_file_says_where_and_why_and_can_be_mended_and_delivered(
     head, bad_code, misfit = file.read_text(encoding="utf-8-sig").splitlines()
 
     assert head.startswith('"line","code","sentence","meter_id"')
-    assert bad_code.startswith('3,"bad_code","The cell direction holds 5; it takes one of 1 or -1."')
+    assert bad_code.startswith('3,"bad_code","The cell direction holds 5; it takes 1 or -1."')
     assert '"M4","U1","1","5","2022-01-01"' in bad_code
     assert misfit.startswith('4,"wrong_cell_count"')
     mended = METERS + "M4,U1,1,-1,2022-01-01,\n"
