@@ -17,7 +17,7 @@ demo: .venv/ready
 	$(BIN)/gridsettle demo
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ lint: .venv/ready
 	@! grep -n '://' requirements.lock
 
 soak: .venv/ready
-	GRIDSETTLE_SOAK=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --timeout=3600
+	GRIDSETTLE_SOAK=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600
 
 airflow: .venv/ready
 	$(BIN)/gridsettle init

@@ -162,7 +162,9 @@ def _as_days(
         values[places] = np.where(whole[has] == MISSING, MISSING, share)
         covered[places] = True
     filled = whole != MISSING
-    rank = np.array([_rank(code) for code in quality.take(pa.array(taken)).to_pylist()], dtype=np.int64)
+    coded = quality.dictionary_encode()
+    ranks = np.array([BEST_FIRST.index(code) for code in coded.dictionary.to_pylist()], dtype=np.int64)
+    rank = ranks[coded.indices.take(pa.array(taken)).to_numpy()]
     worst = np.full(len(first), -1, dtype=np.int64)
     np.maximum.at(worst, row_of[filled], rank[filled])
     lines = np.full(len(first), np.iinfo(np.int32).max, dtype=np.int32)
@@ -177,7 +179,3 @@ def _as_days(
         lines,
     )
     return Parsed(rows, member, repeated, np.asarray(covered.all(axis=1)))
-
-
-def _rank(code: str) -> int:
-    return BEST_FIRST.index(Quality(code))

@@ -18,7 +18,7 @@ import pandas as pd
 from jobs.roster import valid_on
 from market.curves import MISSING
 from market.periods import PERIODS
-from market.profiles import InterprovincialRules, profile
+from market.profiles import profile
 from market.tables import TABLES
 from optimization import scenarios as draw_scenarios
 from optimization.forecast import ErrorHistory, FloatArray, PreBalance, error_history
@@ -219,9 +219,7 @@ def _paths(home: Home, node: str, day: date, as_of: datetime | None) -> pd.DataF
     included = (
         joined["loss_included"] == 1
     )  # a tariff that contains the loss comes without loss (market.md A.3)
-    joined["loss_rate"] = [
-        Decimal(0) if contains else rate for contains, rate in zip(included, joined["loss_rate"], strict=True)
-    ]
+    joined["loss_rate"] = joined["loss_rate"].mask(included, Decimal(0))
     columns = ["path_id", "seq", "section_id", "seller_node", "buyer_node", "tariff_cny_per_mwh", "loss_rate"]
     return joined[columns]
 
@@ -318,7 +316,7 @@ def _provincial_price(
         f"A surplus is valued at the mean provincial day-ahead price of {days[0]} to {days[-1]}, by period; "
         "there is no pre-clearing price."
     )
-    return np.maximum(np.mean(curves, axis=0), 0.0)
+    return np.asarray(np.maximum(np.mean(curves, axis=0), 0.0))
 
 
 def _deliveries(

@@ -7,9 +7,10 @@ the records of its participants and on the curves it was settled from; printing 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ from numpy.typing import NDArray
 
 from jobs.month_inputs import MonthInputs
 from jobs.progress import Progress, silent
-from jobs.roster import Roster, valid_in, valid_on
+from jobs.roster import DayRoster, Roster, valid_in
 from market.curves import MISSING, filled, is_missing
-from market.money import IntArray, scaled
+from market.money import IntArray
 from market.periods import PERIODS, Month
 from market.profiles import profile
-from market.tables import ParticipantKind
+from market.tables import ParticipantKind, Quality
 from reports.content import EventWindow, Party, RunContent, RunHead
 from reports.labels import Labels
 from reports.lines_csv import lines_csv
@@ -138,40 +139,23 @@ class _Known:
 
     def curves(self, wanted: Sequence[str]) -> tuple[dict[str, Curve], Province | None]:
         """Metered energy of the wanted participants and of the province; nothing where no readings are held."""
-        month = self._month
+        month, roster, days = self._month, self._roster, tuple(self._month.days())
         if not curve_inputs(self._home, "meter_readings", month.first, month.after, self._as_of):
             return {}, None
         rules, _ = self._profile.settled
-        roster = self._roster
-        inputs = MonthInputs(self._home, month, roster, rules, {}, self._as_of)
+        settling = [who for who in (*roster.users, *roster.generators) if who in set(wanted)]
         place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
-        settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]
         taken, use, price = [], [], []
-        for day in inputs.days():
+        for day in MonthInputs(self._home, month, roster, rules, {}, self._as_of).days():
             taken.append(np.concatenate([day.use, day.generation])[rows])
             use.append(_sum(np.concatenate([day.use, day.residents[None, :]])))
             price.append(day.prices.user_real_time)
-        days = tuple(month.days())
         by_row = np.stack(taken, axis=1)
-        curves = {who: Curve(days, by_row[row]) for row, who in enumerate(settling)}
-        curves |= self._second_layer([who for who in wanted if roster.kind.get(who) in SECOND_LAYER])
+        meters = MeterDays(self._home, month, roster, self._as_of, set(wanted))
+        curves = {who: Curve(days, by_row[row], meters.estimated[who]) for row, who in enumerate(settling)}
+        curves |= {who: Curve(days, energy, meters.estimated[who]) for who, energy in meters.own.items()}
         return curves, Province(days, np.stack(use), np.stack(price))
-
-    def _second_layer(self, wanted: Sequence[str]) -> dict[str, Curve]:
-        """Own meters of participants whose energy a retailer or the grid company settles."""
-        days = tuple(self._month.days())
-        meters = self._records["meters"]
-        meters = valid_in(meters[meters["participant_id"].isin(wanted)], self._month)
-        metered = pd.Index(sorted(set(meters["participant_id"])))
-        energy = np.full((len(metered), len(days), PERIODS), MISSING, np.int64)
-        if len(metered):
-            first, after = self._month.first, self._month.after
-            for curve in curve_days(self._home, "meter_readings", first, after, as_of=self._as_of):
-                valid = valid_on(meters, curve.date)
-                owner = metered.get_indexer(valid["participant_id"])
-                energy[:, days.index(curve.date)] = _by_owner(curve, valid, owner, len(metered))
-        return {who: Curve(days, energy[row]) for row, who in enumerate(metered)}
 
     def _previous(self) -> runs.Run | None:
         if self._run.previous is None:
@@ -208,18 +192,62 @@ def _head(run: runs.Run, manifest: Mapping[str, Any], previous: runs.Run | None)
     )
 
 
-def _by_owner(curve: CurveDay, meters: pd.DataFrame, owner: NDArray[np.intp], owners: int) -> IntArray:
-    """(owners, 96) Wh of one day: the sum of an owner's meters, MISSING where any of them is."""
-    rows = pd.Index(curve.keys["meter_id"].to_pylist()).get_indexer(meters["meter_id"])
-    multiplier = np.array([scaled(value, 3) for value in meters["multiplier"]], dtype=np.int64)
+class MeterDays:
+    """One pass over the month's meters: own curves of the second layer, and what was not measured.
+
+    own[who]: (days, 96) Wh of retail and agency users and residents among ``wanted``. estimated[who]: day -> Wh
+    of readings that were estimated or substituted, in a retailer's or the grid company's book its customers'.
+    """
+
+    def __init__(
+        self, home: Home, month: Month, roster: Roster, as_of: datetime | None, wanted: Set[str]
+    ) -> None:
+        days = tuple(month.days())
+        second = [row for row, who in enumerate(roster.metered) if roster.kind[who] in SECOND_LAYER]
+        shown = [row for row in second if roster.metered[row] in wanted]
+        energy = np.full((len(shown), len(days), PERIODS), MISSING, np.int64)
+        own_row = np.full(len(roster.metered), -1, np.intp)
+        own_row[shown] = np.arange(len(shown))
+        settling = np.array([*roster.users, *roster.generators], dtype=object)
+        self.estimated: dict[str, dict[date, int]] = defaultdict(dict)
+        for curve in curve_days(home, "meter_readings", month.first, month.after, as_of=as_of):
+            today = roster.on(curve.date)
+            wh, measured = _meter_energy(curve, today)
+            row = own_row[today.participant]
+            energy[:, days.index(curve.date)] = _added(wh[row >= 0], row[row >= 0], len(shown))
+            guessed = np.where(measured, 0, np.abs(filled(wh)).sum(axis=1))
+            customers = np.zeros(len(roster.metered), np.int64)
+            np.add.at(customers, today.participant, guessed)
+            book = np.zeros(len(settling) + 1, np.int64)
+            inside = (today.holder >= 0) & (today.holder < len(settling))
+            np.add.at(book, today.holder[inside], customers[inside])
+            self._note(curve.date, settling, book)
+            self._note(curve.date, [roster.metered[place] for place in shown], customers[shown])
+        self.own = {roster.metered[place]: energy[row] for row, place in enumerate(shown)}
+
+    def _note(self, day: date, who: Sequence[str] | NDArray[Any], wh: IntArray) -> None:
+        for place in np.flatnonzero(wh).tolist():
+            self.estimated[str(who[place])][day] = int(wh[place])
+
+
+def _meter_energy(curve: CurveDay, roster: DayRoster) -> tuple[IntArray, NDArray[np.bool_]]:
+    """(meters, 96) Wh of one day, delivery negative, MISSING where missing; and which meters were measured."""
+    rows = pd.Index(curve.keys["meter_id"].to_pylist()).get_indexer(roster.meter_ids)
     present = rows >= 0
-    energy = np.full((len(meters), PERIODS), MISSING, np.int64)
-    energy[present] = wh_of_reading(curve.values[rows[present]], multiplier[present])
-    gaps = is_missing(energy)
-    signed = np.where(gaps, 0, energy * np.array(meters["direction"], dtype=np.int64)[:, None])
+    energy = np.full((len(rows), PERIODS), MISSING, np.int64)
+    energy[present] = wh_of_reading(curve.values[rows[present]], roster.multiplier[present])
+    energy = np.where(is_missing(energy), MISSING, energy * roster.direction[:, None])
+    measured = np.zeros(len(rows), np.bool_)
+    if curve.quality is not None:
+        measured[present] = np.asarray(curve.quality, dtype=object)[rows[present]] == Quality.MEASURED.value
+    return energy, measured
+
+
+def _added(energy: IntArray, owner: NDArray[np.intp], owners: int) -> IntArray:
+    """(owners, 96): the sum of an owner's meters, MISSING where any of them is."""
     total, missing = np.zeros((owners, PERIODS), np.int64), np.zeros((owners, PERIODS), np.bool_)
-    np.add.at(total, owner, signed)
-    np.logical_or.at(missing, owner, gaps)
+    np.add.at(total, owner, filled(energy))
+    np.logical_or.at(missing, owner, is_missing(energy))
     return np.where(missing, MISSING, total)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from market.money import half_up
 
@@ -24,13 +25,21 @@ class PathCost:
     coe: Decimal
     price_cny_per_mwh: Decimal
 
+    @cached_property
+    def _coe(self) -> Fraction:
+        return Fraction(self.coe)
+
+    @cached_property
+    def _price_coe(self) -> Fraction:
+        return Fraction(self.price_cny_per_mwh)
+
     def converted(self, buyer_price: Number) -> Fraction:
         """A buyer's price (元/MWh) at the seller node (折算)."""
-        return Fraction(buyer_price) * Fraction(self.coe) - Fraction(self.price_cny_per_mwh)
+        return Fraction(buyer_price) * self._coe - self._price_coe  # S14 4.3.1
 
     def landed(self, seller_price: Number) -> Fraction:
         """A seller-node price (元/MWh) at the buyer node: price and transmission, loss included."""
-        return (Fraction(seller_price) + Fraction(self.price_cny_per_mwh)) / Fraction(self.coe)
+        return (Fraction(seller_price) + self._price_coe) / self._coe  # S14 4.3.3 b
 
 
 def path_cost(sections: Sequence[tuple[Decimal, Decimal]]) -> PathCost:

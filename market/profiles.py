@@ -112,11 +112,30 @@ class InterprovincialRules(RuleSet):
     ramp_mw: Decimal | None
     ramp_tolerance_mw: Decimal | None
     daily_price_cap_scaling: bool
+    daily_price_cap_cny_per_mwh: Decimal | None
+    intraday_rounds: int
+    intraday_round_minutes: int
+    intraday_close_minutes: int
     bids_open: time
     gate_closure: time
     first_bid_on_disk: time
     approval_alarm: time
     approved_by: time
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> InterprovincialRules:
+        if self.floor_cny_per_mwh > self.cap_cny_per_mwh:
+            raise ValueError(
+                f"The floor {self.floor_cny_per_mwh} lies above the cap {self.cap_cny_per_mwh} 元/MWh."
+            )
+        if self.intraday_rounds * self.intraday_round_minutes != 24 * 60:
+            raise ValueError(
+                f"{self.intraday_rounds} intraday rounds of {self.intraday_round_minutes} minutes do not fill a "
+                "day; their product is 1,440 minutes."
+            )
+        if self.daily_price_cap_scaling and self.daily_price_cap_cny_per_mwh is None:
+            raise ValueError("daily_price_cap_scaling is on; give daily_price_cap_cny_per_mwh its value.")
+        return self
 
 
 class ProvincialRules(RuleSet):

@@ -9,7 +9,7 @@ Demand response and shortage then follow as in the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,10 @@ from optimization.bid_model import highs
 from optimization.clearing import Clearing
 from optimization.clearing import clear as market_clearing
 from optimization.forecast import FloatArray
-from optimization.purchase import HOURS, Bid, Outcome, Procurement, bid_frame, bid_of
+from optimization.purchase import HOURS, Bid, Call, Outcome, Procurement, bid_frame, bid_of
 from optimization.response import add_response
 
+SMALLEST_CALL_MW = 1e-3
 Clear = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame], Clearing]
 
 
@@ -95,6 +96,7 @@ def outcome(imports: Imports, problem: Procurement) -> Outcome:
     response, short, surplus = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     cost = np.zeros((shape[0], 4))
     cost[:, 0] = imports.cost_cny.sum(axis=1)
+    calls: tuple[Call, ...] = ()
     if periods:
         model: Any = pyo.ConcreteModel()
         add_response(model, problem, periods, lambda s, t: float(imports.mw[s, t - 1]))
@@ -117,7 +119,8 @@ def outcome(imports: Imports, problem: Procurement) -> Outcome:
                 response[s, t - 1] = pyo.value(model.response_mw[s, t])
                 short[s, t - 1] = model.short[s, t].value
                 surplus[s, t - 1] = model.surplus[s, t].value
-    return Outcome(imports.mw, response, short, surplus, cost, problem.scenarios.probability)
+        calls = tuple(_calls(model, problem))
+    return Outcome(imports.mw, response, short, surplus, cost, problem.scenarios.probability, calls)
 
 
 def flat_bid(problem: Procurement, price: int) -> Bid:
@@ -145,6 +148,13 @@ def rule_bid(problem: Procurement) -> Bid:
             price, filled = float(landed[p]), filled + carried[p]
         steps.append((one.period, one.mw, min(cap, max(floor, int(np.ceil(price - 1e-9))))))
     return bid_of(steps)
+
+
+def _calls(model: Any, problem: Procurement) -> Iterator[Call]:
+    for (s, j, first, length), mw in sorted(model.event.items()):
+        if mw.value > SMALLEST_CALL_MW:
+            programme = problem.demand_response[j].program_id
+            yield Call(programme, None if s < 0 else s, first, first + length - 1, float(mw.value))
 
 
 def _nothing(problem: Procurement) -> Imports:

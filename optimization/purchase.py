@@ -149,6 +149,17 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A demand-response event: scenario (from 0; None: the same in all), first and last period, constant MW."""
+
+    program_id: str
+    scenario: int | None
+    first_period: int
+    last_period: int
+    mw: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a bid leads to in each scenario.
 
@@ -162,6 +173,7 @@ class Outcome:
     surplus_mw: FloatArray
     cost_cny: FloatArray
     probability: FloatArray
+    calls: tuple[Call, ...]
 
     def scenario_cost_cny(self) -> FloatArray:
         """(scenarios,) total."""
@@ -170,6 +182,16 @@ class Outcome:
     def expected(self) -> Costs:
         """Probability-weighted components, each rounded half up to the fen."""
         return Costs(*(half_up_fen(value) for value in (self.probability @ self.cost_cny).tolist()))
+
+    def cvar_cny(self, share: float = 0.2) -> float:
+        """Mean cost of the worst ``share`` of the probability (CVaR); ValueError outside (0, 1]."""
+        if not 0 < share <= 1:
+            raise ValueError(f"A share of {share} is not in (0, 1]; the worst fifth is 0.2.")
+        cost = self.scenario_cost_cny()
+        worst_first = np.argsort(-cost, kind="stable")
+        before = np.cumsum(self.probability[worst_first]) - self.probability[worst_first]
+        weight = np.clip(share - before, 0.0, self.probability[worst_first])
+        return float(weight @ cost[worst_first] / share)
 
 
 def half_up_fen(cny: float) -> int:

@@ -19,12 +19,15 @@ from pyomo.contrib.solver.common.results import SolutionStatus
 from optimization.bid_model import Meetings, add_costs, highs, meetings
 from optimization.purchase import HOURS, Procurement
 
+KINDS = ("transfer_capability", "need", "demand_response", "gap")
+SMALLEST_CNY_PER_MWH = 0.005
+
 
 @dataclass(frozen=True)
 class Limit:
     """A limit and what moving it is worth.
 
-    kind: transfer_capability, need, demand_response or gap. period: None for a programme. limit_mw: where it
+    kind: one of KINDS. period: None for a programme. limit_mw: where it
     stands (a gap: its expectation). shadow_price_cny_per_mwh: expected cost saved by one more MW over the period,
     for a gap the cost it adds; for a programme 元 saved by one more MW on this day.
     """
@@ -78,6 +81,26 @@ def shadow_prices(problem: Procurement, levels: Mapping[int, Sequence[int]]) -> 
         for t in levels
     ]
     return float(results.incumbent_objective), limits
+
+
+def binding_runs(limits: Sequence[Limit]) -> list[list[Limit]]:
+    """Limits that cost something, by kind and name, neighbouring periods of one limit in one run."""
+    binding = [one for one in limits if one.shadow_price_cny_per_mwh >= SMALLEST_CNY_PER_MWH]
+    binding.sort(key=lambda one: (KINDS.index(one.kind), one.name, one.period or 0))
+    runs: list[list[Limit]] = []
+    for one in binding:
+        before = runs[-1][-1] if runs else None
+        if before is not None and _follows(one, before):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return runs
+
+
+def _follows(one: Limit, before: Limit) -> bool:
+    if (one.kind, one.name) != (before.kind, before.name) or one.period is None or before.period is None:
+        return False
+    return one.period == before.period + 1
 
 
 def _linear_twin(problem: Procurement, met: Meetings) -> Any:

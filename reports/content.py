@@ -189,12 +189,8 @@ class RunContent:
             responses=tuple(tables["response"].to_pylist()),
             allocations=tuple(tables["allocation"].to_pylist()),
             findings=tuple(
-                FindingRow(
-                    *(row[name] for name in ("code", "severity", "subject", "city", "sentence")),
-                    json.loads(row["evidence"]),
-                    row["amount_at_stake_cny"],
-                )
-                for row in tables["findings"].to_pylist()
+                FindingRow(**{**row, "evidence": json.loads(row["evidence"])})
+                for row in tables["findings"].select(FindingRow._fields).to_pylist()
             ),
             previous=None if previous_lines is None else lines_by_participant(previous_lines),
             events=tuple(events),

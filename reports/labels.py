@@ -99,7 +99,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "sentence": ("说明", "What is odd"),
     "at_stake": ("涉及金额(元)", "At stake (yuan)"),
     "evidence": ("证据", "Evidence"),
-    "no_findings": ("没有涉及本主体的异常; 电量均为实测。", "No finding concerns this participant."),
+    "no_findings": ("没有涉及本主体的异常。", "No finding concerns this participant."),
+    "estimated_energy": ("估算或替代电量(MWh)", "Estimated or substituted (MWh)"),
     "file": ("文件", "File"),
     "rows": ("行数", "Rows"),
     "inputs": ("输入文件", "Inputs"),
@@ -376,7 +377,9 @@ class Labels:
 
     def of(self, table: Mapping[str, tuple[str, str]], name: str | None) -> str:
         """The label of a code, the code itself where the table has none, empty for None."""
-        return table[name][self._column] if name in table else name or ""
+        if name is None:
+            return ""
+        return table[name][self._column] if name in table else name
 
     def city(self, name: str | None) -> str:
         """The city's name; the province where a row has no city."""

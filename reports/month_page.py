@@ -58,7 +58,7 @@ def month_page(content: RunContent, province: Province | None, words: Labels) ->
     calendar = ChinaCalendar()
     milestones = close_calendar(content.head.month, rules, calendar)
     payers, events = shares(content), event_totals(content)
-    return _template().render(
+    page: str = _template().render(
         t=words,
         tables=labels,
         head=content.head,
@@ -93,6 +93,7 @@ def month_page(content: RunContent, province: Province | None, words: Labels) ->
         font=Markup(charts.FONT),  # noqa: S704  # our own text, no input
         library=Markup(charts.library()),  # noqa: S704
     )
+    return page
 
 
 @cache

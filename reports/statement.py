@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -31,14 +31,16 @@ TOP_CHANGES = 5
 LINES_HEAD = 3  # row of the column heads on the sheet of lines, from 0
 CURVE_HEAD = 3
 NET_COLUMN = 1
+ZERO = Decimal("0.00")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Metered energy by day: (days, 96) Wh, MISSING where missing."""
+    """Metered energy by day: (days, 96) Wh, MISSING where missing; estimated: day -> Wh that was not measured."""
 
     days: tuple[date, ...]
     energy: IntArray
+    estimated: Mapping[date, int] = field(default_factory=dict)
 
 
 def statement_number(content: RunContent, participant_id: str) -> str:
@@ -67,7 +69,7 @@ def statement(
     daily = sorted(content.daily.of(participant_id), key=lambda column: charges.place(column.charge_code))
     _daily(book, daily, lines, charges, labels)
     _curve(book, curve, lines, charges, labels)
-    _findings(book, findings, labels)
+    _findings(book, findings, curve, measured_share(lines), labels)
     versions_sheet(book, content, labels)
     return book.finish()
 
@@ -154,7 +156,9 @@ def _top_changes(
     sheet: Sheet, row: int, lines: Sequence[StatementLine], charges: Charges, labels: Labels
 ) -> int:
     changed = sorted(
-        (line for line in lines if line.difference_cny), key=lambda line: -abs(line.difference_cny or 0)
+        (line for line in lines if line.difference_cny),
+        key=lambda line: abs(line.difference_cny or ZERO),
+        reverse=True,
     )[:TOP_CHANGES]
     if not changed:
         return row
@@ -322,16 +326,17 @@ def _curve(
     if curve is None:
         return
     energy = megawatt_hours(curve.energy)
+    complete = ~np.isnan(energy.sum(axis=1))
     first = CURVE_HEAD + 1
     for row, (day, values) in enumerate(zip(curve.days, energy, strict=True), first):
         sheet.day(row, 0, day)
         sheet.numbers(row, 1, values.tolist(), "energy")
-        if np.isnan(values).any():
-            sheet.number(row, 1 + PERIODS, None, "energy")
-        else:
+        if complete[row - first]:
             sheet.row_sum(row, 1, PERIODS, 1 + PERIODS, round(values.sum(), 6), "energy")
+        else:
+            sheet.number(row, 1 + PERIODS, None, "energy")
     last = first + len(curve.days) - 1
-    whole = round(float(np.nansum(np.where(np.isnan(energy).any(axis=1)[:, None], 0.0, energy))), 6)
+    whole = round(float(energy[complete].sum()), 6)
     sheet.text(last + 1, 0, labels("total"), "total")
     sheet.sum(last + 1, 1 + PERIODS, first, last, whole, "total_energy")
     metered = [line for line in lines if charges.is_metered_month(line.charge_code)]
@@ -344,24 +349,35 @@ def _curve(
         sheet.check(last + 2, column, f"{span}-{where}", 6, whole - float(stated), "energy")
 
 
-def _findings(book: Book, findings: Sequence[FindingRow], labels: Labels) -> None:
-    sheet = book.sheet(labels("sheet_findings"), [9, 20, 24, 90, 18])
-    sheet.title(labels("sheet_findings"), "" if findings else labels("no_findings"))
+def _findings(
+    book: Book, findings: Sequence[FindingRow], curve: Curve | None, share: Decimal | None, labels: Labels
+) -> None:
+    sheet = book.sheet(labels("sheet_findings"), [14, 20, 24, 90, 18])
+    note = "" if share is None else f"{labels('measured_share')}: {share:.2%}. "
+    sheet.title(labels("sheet_findings"), note if findings else note + labels("no_findings"))
     keys = ("severity", "finding_name", "finding_subject", "sentence", "at_stake")
     sheet.head(3, [labels(key) for key in keys])
-    for row, finding in enumerate(findings, 4):
+    row = 4
+    for finding in findings:
         sheet.text(row, 0, labels.of(SEVERITIES, finding.severity), "wrap")
         sheet.text(row, 1, labels.of(FINDINGS, finding.code), "wrap")
         sheet.text(row, 2, finding.subject, "wrap")
         sheet.text(row, 3, finding.sentence, "wrap")
-        _or_blank(
-            sheet,
-            row,
-            4,
-            finding.amount_at_stake_cny,
-            "money",
-            applies=finding.amount_at_stake_cny is not None,
-        )
+        at_stake = finding.amount_at_stake_cny
+        _or_blank(sheet, row, 4, at_stake, "money", applies=at_stake is not None)
+        row += 1
+    if curve is None or not curve.estimated:
+        return
+    row += 1
+    sheet.head(row, [labels("date"), labels("estimated_energy")], freeze=False)
+    first = row + 1
+    for day, wh in sorted(curve.estimated.items()):
+        row += 1
+        sheet.day(row, 0, day)
+        sheet.number(row, 1, Decimal(wh).scaleb(-6), "energy")
+    sheet.text(row + 1, 0, labels("total"), "total")
+    whole = Decimal(sum(curve.estimated.values())).scaleb(-6)
+    sheet.sum(row + 1, 1, first, row, whole, "total_energy")
 
 
 def versions_sheet(book: Book, content: RunContent, labels: Labels) -> None:

@@ -95,7 +95,12 @@ def _accounts(book: Book, content: RunContent, labels: Labels) -> None:
         sheet.text(row, 1, party.name if party else "")
         for column, value in enumerate(account[1:], 2):
             sheet.number(row, column, value, "money")
-    _sums(sheet, first, 2, [[account[place] for account in ordered] for place in (1, 2, 3)], labels)
+    money = [
+        [account.opening_cny for account in ordered],
+        [account.movement_cny for account in ordered],
+        [account.closing_cny for account in ordered],
+    ]
+    _sums(sheet, first, 2, money, labels)
 
 
 def _charges(book: Book, content: RunContent, labels: Labels) -> None:

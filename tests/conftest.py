@@ -16,13 +16,6 @@ settings.register_profile("soak", deadline=None, max_examples=300)
 settings.load_profile("soak" if SOAK else "test")
 
 
-def pytest_collection_modifyitems(items):
-    """Tests that share the settled sample run on one worker, so that it is made once."""
-    for item in items:
-        if "sample_home" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("settled_sample"))
-
-
 @pytest.fixture(scope="session")
 def sample_folder() -> Path:
     """The committed sample month."""

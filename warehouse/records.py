@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, select
 
 from market.tables import TABLES, Column, Kind, Table
 from warehouse.deliveries import Input, file_names, visible
@@ -37,19 +38,21 @@ def read_records(
     *,
     as_of: datetime | None = None,
     delivered: Collection[str] | None = None,
+    first: date | None = None,
+    after: date | None = None,
 ) -> pd.DataFrame:
     """The newest revision of every key known at ``as_of``, sorted by key.
 
     as_of: a moment with its zone; None for now. delivered: only these delivery ids; None for all.
+    first, after: only rows whose ``date`` lies from ``first`` to before ``after``.
     Columns in registry order, then ``delivery_id`` and ``line``. Decimals are exact Decimals, dates are
     datetime.date, instants and months ISO text, a missing value is None; required whole numbers are int64.
-    Raises KeyError for a table that is not a record table.
+    Raises KeyError for a table that is not a record table, or dates for a table without a date.
     """
     definition = _record_definition(table)
     with engine(home).connect() as connection:
-        rows = list(connection.execute(_newest(definition, as_of, delivered)))
-    places = [_position(definition, name) for name in definition.key]
-    rows.sort(key=lambda row: [row[place] for place in places])
+        rows = list(connection.execute(_newest(definition, as_of, delivered, first, after)).all())
+    rows.sort(key=itemgetter(*(_position(definition, name) for name in definition.key)))
     columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
     frame = {
         column.name: _series(column, values)
@@ -66,9 +69,11 @@ def record_inputs(
     *,
     as_of: datetime | None = None,
     delivered: Collection[str] | None = None,
+    first: date | None = None,
+    after: date | None = None,
 ) -> list[Input]:
     """The deliveries that hold a newest revision in ``read_records`` of the same arguments, by id."""
-    newest = _newest(_record_definition(table), as_of, delivered).subquery()
+    newest = _newest(_record_definition(table), as_of, delivered, first, after).subquery()
     with engine(home).connect() as connection:
         counted = connection.execute(
             select(newest.c.delivery_id, func.count().label("n")).group_by(newest.c.delivery_id)
@@ -133,7 +138,13 @@ def _position(definition: Table, name: str) -> int:
     return [column.name for column in definition.columns].index(name)
 
 
-def _newest(definition: Table, as_of: datetime | None, delivered: Collection[str] | None) -> Select[Any]:
+def _newest(
+    definition: Table,
+    as_of: datetime | None,
+    delivered: Collection[str] | None,
+    first: date | None,
+    after: date | None,
+) -> Select[Any]:
     record = RECORDS[definition.name]
     names = [*(column.name for column in definition.columns), "delivery_id", "line"]
     rank = func.row_number().over(
@@ -143,9 +154,20 @@ def _newest(definition: Table, as_of: datetime | None, delivered: Collection[str
         select(*(record.c[name] for name in names), rank.label("newest_first"))
         .join(Delivery, Delivery.delivery_id == record.c.delivery_id)
         .where(visible(as_of, delivered))
-        .subquery()
     )
-    return select(*(ranked.c[name] for name in names)).where(ranked.c.newest_first == 1)
+    dated_by_key = "date" in definition.key  # else a newer revision may have another date: look at it last
+    newest = ranked.where(*_within(record, first, after) if dated_by_key else ()).subquery()
+    query = select(*(newest.c[name] for name in names)).where(newest.c.newest_first == 1)
+    return query if dated_by_key else query.where(*_within(newest, first, after))
+
+
+def _within(rows: FromClause, first: date | None, after: date | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if first is not None:
+        conditions.append(rows.c["date"] >= first)
+    if after is not None:
+        conditions.append(rows.c["date"] < after)
+    return conditions
 
 
 def _series(column: Column, values: Sequence[Any]) -> pd.Series[Any]:

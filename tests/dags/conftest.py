@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import tempfile
@@ -15,9 +14,9 @@ from warehouse.home import Home, create, home
 
 ROOT = Path(__file__).resolve().parents[2]
 
-if find_spec("airflow"):
-    AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="gridsettle-airflow-"))
-    atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="gridsettle-airflow-")) if find_spec("airflow") else None
+
+if AIRFLOW_HOME:
     os.environ |= {
         "AIRFLOW_HOME": str(AIRFLOW_HOME),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -25,6 +24,12 @@ if find_spec("airflow"):
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME / 'airflow.db'}",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
     }
+
+
+def pytest_unconfigure():
+    """Remove Airflow's home; exit handlers do not run in the workers of pytest-xdist."""
+    if AIRFLOW_HOME:
+        shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

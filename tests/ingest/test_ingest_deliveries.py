@@ -186,7 +186,7 @@ def test_a_process_that_is_killed_leaves_no_trace_and_no_lock(at, tmp_path, wher
     file = put(tmp_path, "meter_readings.csv", READINGS + reading("M1", DAY, 1) + reading("M9", DAY, 1))
     command = [sys.executable, "-c", KILLED, where, str(at.root), str(file)]
 
-    killed = subprocess.run(command, check=False, cwd=Path(deliver_module.__file__).parent.parent)  # noqa: S603
+    killed = subprocess.run(command, check=False, cwd=Path(deliver_module.__file__).parent.parent)
 
     assert killed.returncode == -signal.SIGKILL
     assert first_values(at) == {}

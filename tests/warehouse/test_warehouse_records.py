@@ -100,6 +100,20 @@ def test_offers_are_compared_by_day_and_keys_of_seven_columns_work(at, put_recor
     written = put_records(at, "2", 2, "bids", [bid(1, 5), bid(2, 7), bid(3, 8)])
     assert (written.new, written.revised, written.unchanged) == (1, 1, 1)
     assert len(read_records(at, "bids")) == 4
+    assert read_records(at, "bids", first=date(2022, 5, 2))["date"].tolist() == [JUNE]
+    assert len(read_records(at, "bids", first=MAY, after=JUNE)) == 3
+    with pytest.raises(KeyError, match="date"):
+        read_records(at, "contracts", first=MAY)
+
+
+def test_a_record_whose_date_was_revised_is_found_on_its_new_date_only(at, put_records):
+    def event(day):
+        return ("E1", "D1", day, 1, 2, "2022-05-01T10:00:00+08:00", 1, "cut")
+
+    put_records(at, "1", 1, "dr_events", [event(MAY)])
+    put_records(at, "2", 2, "dr_events", [event(JUNE)])
+    assert read_records(at, "dr_events", first=MAY, after=JUNE).empty
+    assert len(read_records(at, "dr_events", first=JUNE)) == 1
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
