@@ -1,6 +1,7 @@
 # Two commands: `make demo` and `make test`. Each sets up what it needs.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -8,6 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test lint soak airflow lock
 
 .venv/ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; install one or name it: make PYTHON=/path/to/python3.12 demo"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -123,7 +123,6 @@ def init() -> None:
 def doctor() -> None:
     """自检 / versions, solver, database, disk."""
     from jobs.doctor import examine
-
     from warehouse.home import home
 
     checks = examine(home())
@@ -139,7 +138,6 @@ def doctor() -> None:
 def ingest(paths: list[Path], as_json: Json = False, lang: Lang = Language.ZH) -> None:
     """入库 / take files or folders in; what is wrong goes to quarantine with a reason."""
     from ingest.deliver import deliver_many
-
     from warehouse.home import home
 
     receipts = deliver_many(home(), paths, on_progress=_ticker(lang, as_json))
@@ -274,7 +272,6 @@ def report(
 ) -> None:
     """报表 / statements, month page and workbook of a run."""
     from jobs.report import write_reports
-
     from warehouse.home import home
 
     written = write_reports(home(), run, participants=participant, lang=lang, progress=_bars(lang, False))
@@ -301,7 +298,6 @@ app.add_typer(bid_app, name="bid")
 def bid_make(day: str, lang: Lang = Language.ZH) -> None:
     """申报 / forecast, scenarios, optimize, check, bid file for DAY (YYYY-MM-DD)."""
     from jobs.bid import make_bid
-
     from warehouse.home import home
 
     result = make_bid(home(), date.fromisoformat(day))
@@ -313,7 +309,6 @@ def bid_make(day: str, lang: Lang = Language.ZH) -> None:
 def bid_check(file: Path) -> None:
     """校核 / check any bid file against the profile, the gap and the capability."""
     from jobs.bid import check_bid
-
     from warehouse.home import home
 
     problems = check_bid(home(), file)
@@ -330,7 +325,6 @@ def bid_check(file: Path) -> None:
 def bid_show(day: str) -> None:
     """说明 / why yesterday's or tomorrow's bid looks as it does."""
     from jobs.bid import show_bid
-
     from warehouse.home import home
 
     for line in show_bid(home(), date.fromisoformat(day)):
@@ -341,7 +335,6 @@ def bid_show(day: str) -> None:
 def demo(lang: Lang = Language.ZH) -> None:
     """演示 / the main job on the sample month: ingest, one bid day, the month, reports."""
     from jobs.demo import run_demo
-
     from warehouse.home import home
 
     for label, sentence in run_demo(home(), progress=_bars(lang, False), lang=lang):

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 from ingest.deliver import deliver_many
-
 from jobs.bid import make_bid
 from jobs.progress import Progress, silent
 from jobs.report import write_reports

@@ -191,7 +191,7 @@ def test_a_market_of_a_thousand_pairs_agrees_however_far_the_search_looks_ahead(
     look_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("optimization.clearing_match.LOOK_AHEAD", look_ahead)
-    random = Random(20220701)  # noqa: S311 - a repeatable market, no secret
+    random = Random(20220701)
     sellers, buyers = [f"S{k}" for k in range(8)], [f"B{k}" for k in range(5)]
     paths = [
         (
