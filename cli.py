@@ -33,6 +33,16 @@ LABELS = {
         "findings": "异常",
         "where": "报表位置",
         "fingerprint": "指纹",
+        "path": "路径",
+        "landed": "落地价 @",
+        "section": "断面",
+        "name": "名称",
+        "tariff": "元/MWh",
+        "loss": "网损",
+        "included": "电价已含",
+        "document": "文件",
+        "from": "执行日期",
+        "remark": "说明",
     },
     "en": {
         "ingest": "ingest",
@@ -45,6 +55,16 @@ LABELS = {
         "findings": "findings",
         "where": "reports",
         "fingerprint": "fingerprint",
+        "path": "path",
+        "landed": "landed @",
+        "section": "section",
+        "name": "name",
+        "tariff": "yuan/MWh",
+        "loss": "loss",
+        "included": "in the tariff",
+        "document": "document",
+        "from": "in force from",
+        "remark": "remark",
     },
 }
 
@@ -262,6 +282,31 @@ def run_verify(run: str) -> None:
     out.print(f"{found.alias}: every file has the hash its manifest names; fingerprint {found.fingerprint}.")
 
 
+@run_app.command("explain")
+def run_explain(
+    run: str,
+    participant: str,
+    charge: str,
+    day: Annotated[
+        str | None,
+        typer.Option("--date", help="YYYY-MM-DD: the day's quarter-hours, trades and rows of files."),
+    ] = None,
+    as_json: Json = False,
+    lang: Lang = Language.ZH,
+) -> None:
+    """追溯 / from a line to days, quarter-hours and trades, and to the rows of the files they came from."""
+    from jobs.explain import explain
+    from reports.explanation_text import explanation_lines
+    from warehouse.home import home
+
+    found = explain(home(), run, participant, charge, None if day is None else date.fromisoformat(day))
+    if as_json:
+        _print_json(found.as_json())
+        return
+    for line in explanation_lines(found, lang):
+        out.print(line, markup=False)
+
+
 @app.command()
 def report(
     run: str,
@@ -306,19 +351,19 @@ def bid_make(day: str, lang: Lang = Language.ZH) -> None:
 
 
 @bid_app.command("check")
-def bid_check(file: Path) -> None:
+def bid_check(file: Path, profile: str = "IPSPOT_2022_TRIAL") -> None:
     """校核 / check any bid file against the profile, the gap and the capability."""
     from jobs.bid import check_bid
     from warehouse.home import home
 
-    problems = check_bid(home(), file)
+    problems = check_bid(home(), file, profile_name=profile)
     for problem in problems:
         out.print(problem)
     if problems:
         raise ValueError(
             f"{file.name} has {len(problems)} problems and may not be handed in; mend them and check again."
         )
-    out.print(f"{file.name} keeps every rule of the profile.")
+    out.print(f"{file.name} keeps every rule of {profile}.")
 
 
 @bid_app.command("show")
@@ -328,6 +373,120 @@ def bid_show(day: str) -> None:
     from warehouse.home import home
 
     for line in show_bid(home(), date.fromisoformat(day)):
+        out.print(line)
+
+
+@app.command()
+def paths(
+    buyer: Annotated[str, typer.Option(help="Node the power lands at.")] = "SD",
+    seller_prices: Annotated[
+        str, typer.Option(help="元/MWh, separated by commas.")
+    ] = "0,100,200,300,500,1000",
+    day: Annotated[
+        str | None, typer.Option("--date", help="Figures in force on YYYY-MM-DD; the newest without it.")
+    ] = None,
+    route: Annotated[
+        list[str] | None, typer.Option(help="Seller, channels and buyer, like NX,g20,SD; may be repeated.")
+    ] = None,
+    buyer_region: Annotated[bool, typer.Option(help="Charge the buyer's regional grid once.")] = True,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Write sections.csv and paths.csv of these paths there.")
+    ] = None,
+    as_json: Json = False,
+    lang: Lang = Language.ZH,
+) -> None:
+    """路径 / landed prices over the paths to a province, and the document behind every number."""
+    from jobs.paths import landed_table, prices_of, write_path_tables
+    from market.channels import Route
+
+    table = landed_table(
+        buyer,
+        seller_prices=prices_of(seller_prices),
+        day=None if day is None else date.fromisoformat(day),
+        routes=None if route is None else [Route.parse(text) for text in route],
+        buyer_region_section=buyer_region,
+    )
+    if as_json:
+        _print_json(table.as_json())
+    else:
+        _print_landed(table, LABELS[lang])
+    if out_folder is not None:
+        if table.day is None:
+            raise ValueError("The tables hold from a day on; say which with --date YYYY-MM-DD.")
+        for file in write_path_tables(
+            out_folder, [path.route for path in table.paths], table.day, buyer_region_section=buyer_region
+        ):
+            err.print(str(file), style="dim")
+
+
+def _print_landed(landed: Any, words: Any) -> None:
+    table = Table(
+        words["path"], "coe1", "price_coe", *(f"{words['landed']} {p}" for p in landed.seller_prices)
+    )
+    for path in landed.paths:
+        cost = path.cost
+        prices = (f"{price:,.3f}" for price in path.landed(landed.seller_prices))
+        table.add_row(path.route.path_id, f"{cost.coe:.6f}", f"{cost.price_cny_per_mwh:.4f}", *prices)
+    out.print(table)
+    figures = Table()
+    for name in ("section", "name", "tariff", "loss", "document", "from", "remark"):
+        figures.add_column(words[name], overflow="fold")
+    for one in landed.sections():
+        loss = f"{(one.figure.loss_rate or 0) * 100:.2f} %"
+        figures.add_row(
+            one.section.section_id,
+            one.section.name,
+            f"{one.figure.tariff_cny_per_mwh:f}",
+            f"{loss} ({words['included']})" if one.figure.loss_included else loss,
+            one.figure.document,
+            str(one.figure.effective_from or ""),
+            one.remark,
+        )
+    out.print(figures)
+    for path_id, reason in landed.missing.items():
+        out.print(f"{path_id}: {reason}", style="yellow")
+
+
+@app.command()
+def clear(
+    offers: Annotated[Path, typer.Option(help="node, period, segment, mw, price_cny_per_mwh.")],
+    bids: Annotated[Path, typer.Option(help="The same; the newest version of a node counts.")],
+    paths: Annotated[Path, typer.Option(help="With tariff and loss, or the table paths with --sections.")],
+    atc: Annotated[Path, typer.Option(help="96 columns, or section_id, period, mw at the seller node.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder the results are written to.")],
+    sections: Annotated[Path | None, typer.Option(help="The table sections, for tariffs by day.")] = None,
+    system: Annotated[
+        Path | None, typer.Option(help="The table system: who curtails and who lacks power.")
+    ] = None,
+    profile: str = "IPSPOT_2022_TRIAL",
+    day: Annotated[str | None, typer.Option("--date", help="Session of YYYY-MM-DD.")] = None,
+    stage: Annotated[str | None, typer.Option(help="day_ahead or intraday.")] = None,
+    round_number: Annotated[int | None, typer.Option("--round", help="Intraday round.")] = None,
+    as_json: Json = False,
+    lang: Lang = Language.ZH,
+) -> None:
+    """出清 / clear an inter-provincial session from files."""
+    from jobs.clear import clear_session
+    from jobs.session_files import SessionName
+
+    done = clear_session(
+        offers,
+        bids,
+        paths,
+        atc,
+        out_folder,
+        sections=sections,
+        system=system,
+        session=SessionName(None if day is None else date.fromisoformat(day), stage, round_number),
+        profile=profile,
+        lang=lang,
+    )
+    if as_json:
+        _print_json({**done.facts, "folder": str(done.folder), "page": str(done.page)})
+        return
+    for finding in done.findings.itertuples():
+        out.print(f"{finding.severity}: {finding.sentence}", style="yellow")
+    for line in done.summary(lang):
         out.print(line)
 
 

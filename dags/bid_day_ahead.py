@@ -6,9 +6,9 @@ and the page that explains it. The run's partition is the delivery day.
 
 - **Who cares**: the trading desk; the gate closes at 11:30.
 - **When**: every day at 10:30 (Asia/Shanghai) for the next day; by hand for any `day`.
-- **Nobody signs here yet**: the file is a proposal; the desk reads the page, checks the file (`gridsettle bid check`)
-  and submits it.
-- **Run it again?** Safe: the same data give the same bid.
+- **Nobody signs here yet**: the file is a proposal; the desk reads the page and hands it in.
+- **Something is missing?** It is tried again for seven minutes; then Trigger when it is in.
+- **Run it again?** Always safe: the same data give the bid that is there, new data a new version beside it.
 """
 
 from __future__ import annotations

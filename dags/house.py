@@ -35,7 +35,7 @@ def defaults(owner: str) -> dict[str, Any]:
         "retry_policy": ExceptionRetryPolicy(
             [
                 RetryRule(
-                    exception=[ValueError, LookupError],
+                    exception=ValueError,
                     action=RetryAction.FAIL,
                     reason="The input was refused; the same input is refused again.",
                 )

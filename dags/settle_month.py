@@ -71,7 +71,8 @@ def settle_month() -> None:
         from warehouse.home import home
 
         check = check_city(home(), Month.parse(month), city)
-        logging.getLogger(__name__).info("\n".join(check.sentences()))
+        for sentence in check.sentences():
+            logging.getLogger(__name__).info(sentence)
         return {"city": city, "expected_days": check.expected_days, "present_days": check.present_days}
 
     @task(outlets=[RUNS])

@@ -119,18 +119,16 @@ def baseline(
     ValueError for a bad argument. Source: ruling 23; methods and parameters demand_response.md B3.
     """
     load = np.asarray(event_day, dtype=np.float64)
-    _check_event(load, first_period, last_period, method)
-    if adjustment != "none":
-        _check_adjustment(adjustment, adjustment_window, adjustment_cap, event=(first_period, last_period))
+    window = check_call(
+        load, first_period, last_period, method, adjustment, adjustment_window, adjustment_cap
+    )
     days_off = calendar or WeekCalendar()
     date = as_date(event_date)
     task = _Task(
         event_date=date,
         event_day=load,
         window=slice(first_period - 1, last_period),
-        adjustment_window=slice(adjustment_window[0] - 1, adjustment_window[1])
-        if adjustment_window is not None and adjustment != "none"
-        else None,
+        adjustment_window=None if window is None else slice(window[0] - 1, window[1]),
         day_type=days_off.day_type(date),
         calendar=days_off,
         excluded={as_date(day): reason for day, reason in (excluded or {}).items()},
@@ -266,6 +264,23 @@ def _event_day_readings(task: _Task, periods: list[int]) -> FloatArray:
             f"({len(gaps)} missing in all), which the baseline needs; load the late meter data and run again."
         )
     return readings
+
+
+def check_call(
+    event_day: FloatArray,
+    first_period: int,
+    last_period: int,
+    method: str,
+    adjustment: str,
+    adjustment_window: tuple[int, int] | None,
+    adjustment_cap: tuple[float, float] | None,
+) -> tuple[int, int] | None:
+    """The adjustment window to use, None without adjustment; ValueError for arguments that do not fit together."""
+    _check_event(event_day, first_period, last_period, method)
+    if adjustment == "none":
+        return None
+    _check_adjustment(adjustment, adjustment_window, adjustment_cap, event=(first_period, last_period))
+    return adjustment_window
 
 
 def _check_event(event_day: FloatArray, first_period: int, last_period: int, method: str) -> None:

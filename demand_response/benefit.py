@@ -6,6 +6,7 @@ The price without the event is an estimate in floats from one day's supply stack
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,30 +163,73 @@ def exposure_benefit(
     day_ahead_wh: IntArray | None,
     contract_wh: IntArray,
     use_wh: IntArray,
+    other_gain: IntArray | None = None,
 ) -> IntArray:
     """Saving of each participant from lower prices, nano yuan, int64 (rows,) (ruling 25, which replaces M7's Q).
 
-    b = sum over quarter-hours of max(0, dP_DA (Q_DA - Q_c) + dP_RT (E - Q_DA)).
+    b = sum over quarter-hours of max(0, dP_DA (Q_DA - Q_c) + dP_RT (E - Q_DA) + other gain).
     delta_da, delta_rt: counterfactual - actual price, mills, (96,), 0 outside the event; delta_da is 0 for an
     event called after day-ahead clearing. day_ahead_wh, contract_wh, use_wh: Wh, (rows, 96); day_ahead_wh
     None: nobody has a day-ahead position, Q_DA = Q_c. Only the uncovered part gains: a full contract earns 0.
+    other_gain: nano yuan, (rows, 96), what the price does not show (``retailer_gain``, ``avoided_rota``).
     Raises ValueError for shapes that do not fit, OverflowBoundError where int64 could be passed.
     """
     Q_DA, Q_c, E = contract_wh if day_ahead_wh is None else day_ahead_wh, contract_wh, use_wh
+    other = np.zeros((1, 1), np.int64) if other_gain is None else other_gain
     if (
         not Q_DA.shape == Q_c.shape == E.shape
         or E.ndim != 2
         or {delta_da.shape, delta_rt.shape} != {E.shape[1:]}
+        or other.shape not in {E.shape, (1, 1)}
     ):
         raise ValueError(
-            f"Energies have shapes {Q_DA.shape}, {Q_c.shape}, {E.shape} and price changes {delta_da.shape}, "
-            f"{delta_rt.shape}; give energies as (participants, periods) and prices as (periods,)."
+            f"Energies have shapes {Q_DA.shape}, {Q_c.shape}, {E.shape}, price changes {delta_da.shape}, "
+            f"{delta_rt.shape} and other gains {other.shape}; give energies and gains as (participants, periods) and "
+            "prices as (periods,)."
         )
-    bound = E.shape[1] * (peak(delta_da) * (peak(Q_DA) + peak(Q_c)) + peak(delta_rt) * (peak(E) + peak(Q_DA)))
+    bound = E.shape[1] * (
+        peak(delta_da) * (peak(Q_DA) + peak(Q_c)) + peak(delta_rt) * (peak(E) + peak(Q_DA)) + peak(other)
+    )
     if bound > INT64_MAX or peak(Q_DA) + max(peak(Q_c), peak(E)) > INT64_MAX:
         raise OverflowBoundError(
             f"Benefits up to {bound:.3e} would pass the int64 bound {INT64_MAX:.3e}; check that no energy or price "
             "is missing and that units are Wh and 0.001 元/MWh."
         )
-    gain = delta_da * (Q_DA - Q_c) + delta_rt * (E - Q_DA)
+    gain = delta_da * (Q_DA - Q_c) + delta_rt * (E - Q_DA) + other
     return np.asarray(np.maximum(gain, 0).sum(axis=1), dtype=np.int64)
+
+
+def retailer_gain(reduction_wh: IntArray, price_mills: IntArray, retail_price_mills: int) -> IntArray:
+    """What a retailer gains because its customers drew less, nano yuan, (retailers, 96); negative where it loses.
+
+    (P1 - retail price) x reduction of its customers: it buys less at the spot price and sells less at the retail
+    price (A5 remarks). reduction_wh: (retailers, 96) Wh taken off by their customers. price_mills: (96,), actual.
+    Raises OverflowBoundError where int64 could be passed.
+    """
+    margin = price_mills - retail_price_mills
+    if peak(reduction_wh) * peak(margin) > INT64_MAX:
+        raise OverflowBoundError(
+            f"A reduction of {peak(reduction_wh)} Wh at a margin of {peak(margin)} mills passes int64; check the units."
+        )
+    return np.asarray(reduction_wh * margin, dtype=np.int64)
+
+
+def avoided_rota(avoided_wh: IntArray, share: Sequence[int], value_of_lost_load_mills: int) -> IntArray:
+    """Orderly use (有序用电) that an emergency event spared each participant, nano yuan, (participants, 96).
+
+    VoLL x energy not cut off x the participant's part of the rota (轮次), rounded down. avoided_wh: (96,), the
+    shortage the response covered. share: whole weights of the rota, at least one positive.
+    Raises ValueError without a positive share or for a negative figure. Source: demand_response.md A5 remarks, F3, 2.
+    """
+    weights = [int(part) for part in share]
+    if (
+        min(weights, default=0) < 0
+        or not any(weights)
+        or value_of_lost_load_mills < 0
+        or (avoided_wh < 0).any()
+    ):
+        raise ValueError(
+            "The rota needs shares of 0 or more with one above 0, and energy and value of lost load of 0 or more."
+        )
+    worth, whole = [value_of_lost_load_mills * int(wh) for wh in avoided_wh], sum(weights)
+    return np.array([[nano * part // whole for nano in worth] for part in weights], dtype=np.int64)

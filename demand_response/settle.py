@@ -7,21 +7,22 @@ into a finding. Curves are kW over 96 quarter-hours; amounts are fen, payment an
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
-import pandas as pd
 
 from demand_response.baseline import Baseline, Calendar, EventDayGap, NotEnoughHistory, baseline
+from demand_response.batch import LoadBook, baselines
 from demand_response.day_selection import FloatArray
 from demand_response.events import Event, PriceUnit, Program
 from demand_response.response import Response, evaluate, payment, penalty, reduction_watts
 from market.money import half_up
-from market.periods import PERIODS, PERIODS_PER_HOUR
+from market.periods import PERIODS_PER_HOUR
 
 MINUTES = 60 // PERIODS_PER_HOUR
 
@@ -76,16 +77,17 @@ def settle_event(
     event: Event,
     program: Program,
     commitments: Iterable[Commitment],
-    histories: Mapping[str, pd.DataFrame],
-    event_days: Mapping[str, FloatArray],
+    book: LoadBook,
     *,
     calendar: Calendar | None = None,
     excluded: Mapping[str, Mapping[dt.date, str]] | None = None,
+    pays: bool = True,
 ) -> list[Outcome]:
     """Settle an event; one outcome a commitment, by participant id.
 
-    histories, event_days: kW by participant, as ``baseline`` takes them, 96 periods, NaN for a gap.
+    book: kW of 96 quarter-hours, the event's day among its dates, NaN for a gap; who is not in it has no history.
     excluded: days a participant's baseline must not use, with reasons (earlier events, outages).
+    pays: False judges and records the response but pays and charges nothing (经济型: its spot deviation pays it).
     Raises ValueError when event and programme do not belong together or a participant stands twice.
     """
     if (event.program_id, event.direction) != (program.program_id, program.direction):
@@ -101,54 +103,26 @@ def settle_event(
                 "add its awards up before settling."
             )
         by_id[commitment.participant_id] = commitment
+    found = _baselines(event, by_id, book.only(sorted(by_id)), calendar, excluded or {})
     return [
-        _settle_one(
-            event,
-            program,
-            by_id[participant],
-            history=histories.get(participant, pd.DataFrame()),
-            event_day=np.asarray(event_days.get(participant, np.full(PERIODS, np.nan)), dtype=np.float64),
-            calendar=calendar,
-            excluded=(excluded or {}).get(participant, {}),
-        )
-        for participant in sorted(by_id)
+        _settle_one(event, program, by_id[who], base, event_day, pays=pays)
+        for who, (base, event_day) in found.items()
     ]
 
 
-def _settle_one(
+def judge(
     event: Event,
     program: Program,
     award: Commitment,
+    base: Baseline,
+    actual_kw: FloatArray,
     *,
-    history: pd.DataFrame,
-    event_day: FloatArray,
-    calendar: Calendar | None,
-    excluded: Mapping[dt.date, str],
+    pays: bool = True,
 ) -> Outcome:
-    outcome = Outcome(participant_id=award.participant_id, committed_kw=award.committed_kw)
-    try:
-        base = baseline(
-            history,
-            event.date,
-            event_day,
-            event.first_period,
-            event.last_period,
-            award.method,
-            calendar=calendar,
-            excluded=excluded,
-            adjustment=award.adjustment,
-            adjustment_window=award.adjustment_window,
-            adjustment_cap=award.adjustment_cap,
-        )
-        outcome = replace(outcome, baseline=base)
-        actual = _metered(event, event_day)
-    except NotEnoughHistory as missing:
-        code = "event_day_gap" if isinstance(missing, EventDayGap) else "not_enough_history"
-        return replace(outcome, code=code, missing_reason=f"{award.participant_id}: {missing}")
-
+    """The outcome of one participant from its baseline and the metered kW of the event window, without gaps."""
     response = evaluate(
         base.curve,
-        actual,
+        actual_kw,
         award.committed_kw,
         direction=event.direction,
         floor=program.floor,
@@ -157,15 +131,86 @@ def _settle_one(
         interval_minutes=MINUTES,
         test=program.test,
     )
-    reduced = reduction_watts(base.curve, actual)
+    reduced = reduction_watts(base.curve, actual_kw)
     moved = reduced if event.direction == "cut" else [-w for w in reduced]
-    return replace(
-        outcome,
+    unpaid: _Amounts = {"payment_fen": 0, "penalty_fen": 0, "code": response.reason}
+    return Outcome(
+        participant_id=award.participant_id,
+        committed_kw=award.committed_kw,
+        baseline=base,
         response=response,
         energy_wh=half_up(Fraction(sum(moved), PERIODS_PER_HOUR)),
         reduction_wh=tuple(half_up(Fraction(w, PERIODS_PER_HOUR)) for w in reduced),
-        **_amounts(event, program, award, response, moved),
+        **(_amounts(event, program, award, response, moved) if pays else unpaid),
     )
+
+
+def _baselines(
+    event: Event,
+    awards: Mapping[str, Commitment],
+    book: LoadBook,
+    calendar: Calendar | None,
+    excluded: Mapping[str, Mapping[dt.date, str]],
+) -> dict[str, tuple[Baseline | NotEnoughHistory, FloatArray]]:
+    """Baseline (or why there is none) and event day of every participant of the book, those alike together."""
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for row, who in enumerate(book.participants):
+        one = awards[who]
+        alike[one.method, one.adjustment, one.adjustment_window, one.adjustment_cap].append(row)
+    found: dict[int, Baseline | NotEnoughHistory] = {}
+    today = book.on(event.date)
+    for rows in alike.values():
+        terms = awards[book.participants[rows[0]]]
+        off = [excluded.get(book.participants[row], {}) for row in rows]
+        call: dict[str, Any] = {
+            "calendar": calendar,
+            "adjustment": terms.adjustment,
+            "adjustment_window": terms.adjustment_window,
+            "adjustment_cap": terms.adjustment_cap,
+        }
+        window = (event.first_period, event.last_period, terms.method)
+        batch = baselines(
+            book.kw[rows],
+            book.dates,
+            event.date,
+            today[rows],
+            *window,
+            barred=np.array([[date in days for date in book.dates] for days in off], dtype=np.bool_),
+            **call,
+        )
+        for place, row in enumerate(rows):
+            known = batch.one(place, off[place])
+            found[row] = known or _why_not(
+                book.history(row), event.date, today[row], *window, excluded=off[place], **call
+            )
+    return {who: (found[row], today[row]) for row, who in enumerate(book.participants)}
+
+
+def _why_not(*arguments: Any, **terms: Any) -> Baseline | NotEnoughHistory:
+    try:
+        return baseline(*arguments, **terms)
+    except NotEnoughHistory as missing:
+        return missing
+
+
+def _settle_one(
+    event: Event,
+    program: Program,
+    award: Commitment,
+    base: Baseline | NotEnoughHistory,
+    event_day: FloatArray,
+    *,
+    pays: bool,
+) -> Outcome:
+    nothing = Outcome(participant_id=award.participant_id, committed_kw=award.committed_kw)
+    try:
+        if isinstance(base, NotEnoughHistory):
+            raise base
+        nothing = replace(nothing, baseline=base)
+        return judge(event, program, award, base, _metered(event, event_day), pays=pays)
+    except NotEnoughHistory as missing:
+        code = "event_day_gap" if isinstance(missing, EventDayGap) else "not_enough_history"
+        return replace(nothing, code=code, missing_reason=f"{award.participant_id}: {missing}")
 
 
 def _amounts(

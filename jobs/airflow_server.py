@@ -31,7 +31,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs import local_postgres
 from market.periods import TIME_ZONE
-from warehouse.home import create, home
+from warehouse.home import Home, create, home
 from warehouse.lock import HomeBusyError, exclusive
 
 ADDRESS = "127.0.0.1"
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GRIDSETTLE_AIRFLOW_")
 
     home: Path = Path("airflow-home")
-    port: int = Field(8080, ge=1024, le=65533)
+    port: int = Field(default=8080, ge=1024, le=65533)
 
 
 class AirflowError(RuntimeError):
@@ -86,9 +86,11 @@ def serve(settings: Settings) -> NoReturn:
     airflow_home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(exclusive(data, "airflow", timeout=0))
+            stack.enter_context(exclusive(Home(airflow_home), "airflow", timeout=0))
         except HomeBusyError as busy:
-            raise AirflowError(f"Airflow is already running on {data.root}; stop that one first.") from busy
+            raise AirflowError(
+                f"Airflow is already running in {airflow_home}; stop that one first."
+            ) from busy
         for port in range(settings.port, settings.port + 3):
             refuse_taken(port)
         create(data)
@@ -146,9 +148,11 @@ def database_configuration(server: local_postgres.Server) -> dict[str, str]:
 @contextmanager
 def process(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``airflow standalone`` in a process group of its own; at the end TERM, then KILL for all of it."""
-    program = shutil.which("airflow", path=str(Path(sys.executable).parent)) or "airflow"
     # Standalone starts its parts as `airflow`: the one beside this interpreter must come first.
-    path = f"{Path(program).parent}{os.pathsep}{environment.get('PATH', '')}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    program = shutil.which("airflow", path=path)
+    if program is None:
+        raise AirflowError("There is no program `airflow` beside Python; install the extra again.")
     with log.open("ab") as written:
         airflow = subprocess.Popen(  # noqa: S603  our own program and nothing from outside
             [program, "standalone"],

@@ -137,7 +137,7 @@ def make_bid(
         return _write(home, inputs, chosen, {**basis, "fingerprint": fingerprint}, clear)
 
 
-def check_bid(home: Home, file: Path) -> list[str]:
+def check_bid(home: Home, file: Path, *, profile_name: str = "IPSPOT_2022_TRIAL") -> list[str]:
     """What is wrong with a bid file, one sentence each; an empty list is a bid that may be handed in.
 
     The bid is held against the market's format, and against the gap, the transfer capability and yesterday's bid
@@ -153,7 +153,7 @@ def check_bid(home: Home, file: Path) -> list[str]:
         return [f"{file.name} must have a column date with one day; a bid file is for one day."]
     try:
         day = date.fromisoformat(str(bid["date"].iloc[0]))
-        inputs = read_inputs(home, day)
+        inputs = read_inputs(home, day, profile_name=profile_name)
     except (ValueError, BidInputsMissingError) as unknown:
         return [f"{file.name} cannot be held against the day it is for: {unknown}"]
     return [*_heading(bid, inputs.node), *problems(bid, _limits(home, inputs))]

@@ -57,17 +57,15 @@ class BidInputsMissingError(LookupError):
 class BidInputs:
     """The day's problem and where it comes from.
 
-    shortage_mw: (96,) forecast of the pre-balance, signed. forecast_landed: (paths, 96) 元/MWh. paths: rows as for
-    clear(). notes: what the reader of the bid must know, one sentence each. deliveries: the files read.
+    shortage_mw: (96,) forecast of the pre-balance, signed. paths: rows as for clear(). notes: what the reader of
+    the bid must know, one sentence each. deliveries: the files read.
     """
 
     day: date
     node: str
-    pre_balance: PreBalance
     shortage_mw: FloatArray
     history: ErrorHistory
     problem: Procurement
-    forecast_landed: FloatArray
     curtailed_mw: FloatArray | None
     paths: pd.DataFrame
     notes: tuple[str, ...]
@@ -102,8 +100,7 @@ def read_inputs(
     )
     prices = _curves(home, "prices", day - timedelta(days=HISTORY_DAYS), before, ("node", "stage"), as_of)
 
-    balance = _pre_balance(today, node, day)
-    shortage = balance.shortage_mw()
+    shortage = _pre_balance(today, node, day).shortage_mw()
     paths = _paths(home, node, day, as_of)
     atc = _capability(home, set(paths["section_id"]), day, as_of, notes)
     own = supply(paths, atc, node)
@@ -146,17 +143,12 @@ def read_inputs(
         value_of_lost_load=float(provincial.value_of_lost_load_cny_per_mwh),
         rules=rules,
     )
-    landed = own.landed(
-        np.array([forecast[n] if n in known else np.full(PERIODS, np.nan) for n in own.seller_nodes])
-    )
     return BidInputs(
         day=day,
         node=node,
-        pre_balance=balance,
         shortage_mw=shortage,
         history=history,
         problem=problem,
-        forecast_landed=landed,
         curtailed_mw=curtailed,
         paths=paths,
         notes=tuple(notes),

@@ -7,9 +7,9 @@ quarter-hours are. What is missing here is missing in the run, with a blocking f
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +45,7 @@ class CityCheck:
         return [
             f"{self.city}: {self.present_days} of {self.expected_days} meter-days of {self.meters} meters are there.",
             *(
-                f"Meter {meter_id} lacks {', '.join(map(str, days))}; deliver these days."
+                f"Meter {meter_id} lacks {', '.join(_stretches(days))}; deliver these days."
                 for meter_id, days in self.missing[:most]
             ),
             *([f"{len(self.missing) - most} more meters lack days."] if len(self.missing) > most else []),
@@ -100,6 +100,17 @@ def complete_days(home: Home, month: Month) -> list[date]:
     return [day.date for day in _days(home, month) if len(day.meter_ids) and day.present.all()]
 
 
+def _stretches(days: Sequence[date]) -> list[str]:
+    """Days in order as single days and ``first..last``."""
+    found: list[list[date]] = []
+    for day in days:
+        if found and day - found[-1][-1] == timedelta(days=1):
+            found[-1][1:] = [day]
+        else:
+            found.append([day])
+    return ["..".join(map(str, ends)) for ends in found]
+
+
 def _days(home: Home, month: Month) -> Iterator[_Day]:
     roster = _roster(home, month)
     # A participant may have moved to another city since its readings came: every partition is read.
@@ -125,9 +136,7 @@ def _cities_of_meters(roster: Roster, day: date) -> list[str]:
 
 def _present(meter_ids: pd.Index, curves: CurveDay) -> NDArray[np.bool_]:
     rows = pd.Index(np.asarray(curves.keys["meter_id"], dtype=object)).get_indexer(meter_ids)
-    whole = (
-        ~is_missing(curves.values).any(axis=1)
-        if curves.has_missing
-        else np.ones(len(curves.values), np.bool_)
-    )
-    return (rows >= 0) & whole[rows]
+    whole = np.ones(len(curves.values), dtype=np.bool_)
+    if curves.has_missing:
+        whole = ~np.asarray(is_missing(curves.values).any(axis=1))
+    return np.asarray((rows >= 0) & whole[rows], dtype=np.bool_)

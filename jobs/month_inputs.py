@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ class MonthInputs:
     """Streams the days of a month; energies, measured shares and gaps are ready when the stream has ended.
 
     energy[i], measured[i]: Wh of roster.metered[i] over the month, and of it by measured readings.
-    use_of[day]: (users + generators, 96) kept for the days in ``keep``.
+    use_of[day]: (users + generators, 96) kept for the days in ``keep``. only: stream this day of the month alone.
     """
 
     def __init__(
@@ -56,9 +56,11 @@ class MonthInputs:
         imports: Mapping[tuple[str, date], IntArray],
         as_of: datetime | None,
         keep: frozenset[date] = frozenset(),
+        only: date | None = None,
     ) -> None:
         self._home, self._month, self._rules, self._as_of = home, month, rules, as_of
         self._imports, self._keep = imports, keep
+        self._days = tuple(month.days()) if only is None else (only,)
         self.roster = roster
         self.energy = np.zeros(len(roster.metered), np.int64)
         self.measured = np.zeros(len(roster.metered), np.int64)
@@ -71,9 +73,9 @@ class MonthInputs:
         self._seen: dict[str, tuple[object, pd.Index, Index]] = {}
 
     def days(self) -> Iterator[MarketDay]:
-        """Every day of the month in order."""
+        """Every day of the month in order, or the one day asked for."""
         streams = {table: self._stream(table) for table in MONTH_CURVES}
-        for day in self._month.days():
+        for day in self._days:
             curves = {table: next(stream) for table, stream in streams.items()}
             market = self._day(day, self.roster.on(day), curves)
             if day in self._keep:
@@ -89,9 +91,10 @@ class MonthInputs:
         ]
 
     def _stream(self, table: str) -> Iterator[CurveDay | None]:
-        by_day = curve_days(self._home, table, self._month.first, self._month.after, as_of=self._as_of)
+        after = self._days[-1] + timedelta(days=1)
+        by_day = curve_days(self._home, table, self._days[0], after, as_of=self._as_of)
         following = next(by_day, None)
-        for day in self._month.days():
+        for day in self._days:
             if following is not None and following.date == day:
                 yield following
                 following = next(by_day, None)

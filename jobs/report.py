@@ -143,8 +143,8 @@ class _Known:
         if not curve_inputs(self._home, "meter_readings", month.first, month.after, self._as_of):
             return {}, None
         rules, _ = self._profile.settled
-        settling = [who for who in (*roster.users, *roster.generators) if who in set(wanted)]
         place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
+        settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]
         taken, use, price = [], [], []
         for day in MonthInputs(self._home, month, roster, rules, {}, self._as_of).days():

@@ -17,17 +17,20 @@ from uuid import UUID
 
 import pandas as pd
 
-from jobs.demand_response import EVENT_TABLES, LOOK_BACK, MonthEvents, settle_events
+from jobs.demand_response import EVENT_TABLES, LOOK_BACK, MonthEvents, MonthResponse, settle_events
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
+from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
-from jobs.roster import METERED_KINDS, Roster, dated_in, valid_on
-from market.money import scaled, yuan
+from jobs.roster import METERED_KINDS, Roster, dated_in
+from market.money import half_up, scaled, yuan
 from market.periods import Month
 from market.profiles import RuleProfile, profile
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
-from settlement.interprovincial import Section, Trade, TradeSettlement, settle_trades
-from settlement.month import MonthSettlement, Parties, settle_month
+from settlement.month import MonthSettlement, settle_month
+from settlement.parties import Parties
+from settlement.passthrough import needs_deviation
+from settlement.purchases import StageTotals, by_stage
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import newest_recorded_at
@@ -36,7 +39,7 @@ from warehouse.lock import exclusive
 from warehouse.records import read_records, record_inputs
 
 KINDS = ("draft", "final", "correction")
-MONTH_RECORDS = ("participants", "meters", "contracts", "sections", "paths", "trades", "capacity_available")
+MONTH_RECORDS = ("participants", "meters", "contracts", *TRADE_TABLES, "capacity_available")
 LOCK = "settlement"
 
 
@@ -58,7 +61,7 @@ def settle(
     month: Month,
     *,
     kind: str = "draft",
-    profile_name: str = "SD_2022",
+    profile_name: str | RuleProfile = "SD_2022",
     as_of: datetime | None = None,
     force: bool = False,
     wait_seconds: float = 600,
@@ -71,7 +74,7 @@ def settle(
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a kind of run; choose one of {', '.join(KINDS)}.")
-    rules = profile(profile_name)
+    rules = profile_name if isinstance(profile_name, RuleProfile) else profile(profile_name)
     as_of = as_of or newest_recorded_at(home)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
@@ -132,30 +135,45 @@ def _identity(
     )
 
 
-def _compute(
+@dataclass(frozen=True)
+class Calculation:
+    """A month settled in memory, before anything is written."""
+
+    result: MonthSettlement
+    response: MonthResponse
+    events: MonthEvents
+    findings: tuple[Finding, ...]
+
+
+def calculate(
     home: Home,
     month: Month,
-    profile_used: RuleProfile,
-    as_of: datetime | None,
-    progress: Progress,
-    folder: Path,
-    run_id: UUID,
-) -> Mapping[str, Any]:
-    rules, matrix = profile_used.settled
+    rules_used: RuleProfile,
+    *,
+    as_of: datetime | None = None,
+    progress: Progress = silent,
+) -> Calculation:
+    """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
+
+    Raises what ``settle`` raises.
+    """
+    rules, matrix = rules_used.settled
     records = {table: read_records(home, table, as_of=as_of) for table in MONTH_RECORDS}
     roster = Roster(month, records["participants"], records["meters"], records["contracts"])
-    trades, trade_findings = _trades(records, month, rules.landed_price_tolerance_cny_per_mwh)
+    trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
     inputs = MonthInputs(home, month, roster, rules, trades.imports, as_of, keep=events.days)
+    deviation = needs_deviation(rules.passthrough_policy)
     settled = [
-        settle_day(market) for market in progress(inputs.days(), "settle", total=len(list(month.days())))
+        settle_day(market, positive_deviation=deviation)
+        for market in progress(inputs.days(), "settle", total=len(list(month.days())))
     ]
     parties = _parties(roster, inputs, records, month)
     response = settle_events(home, events, roster, inputs, rules, as_of)
     result = settle_month(
         parties, settled, trades, response.amounts, rules, matrix, _openings(home, matrix, month)
     )
-    findings = [
+    findings = (
         *result.findings,
         *trade_findings,
         *roster.findings(),
@@ -163,7 +181,22 @@ def _compute(
         *response.findings,
         *_kind_findings(roster, records["meters"]),
         *_missing_lines(result),
-    ]
+    )
+    return Calculation(result, response, events, findings)
+
+
+def _compute(
+    home: Home,
+    month: Month,
+    rules_used: RuleProfile,
+    as_of: datetime | None,
+    progress: Progress,
+    folder: Path,
+    run_id: UUID,
+) -> Mapping[str, Any]:
+    done = calculate(home, month, rules_used, as_of=as_of, progress=progress)
+    _, matrix = rules_used.settled
+    result, response, findings = done.result, done.response, done.findings
     tables = {
         "lines.parquet": run_tables.lines_table(result.lines, matrix),
         "daily.parquet": run_tables.daily_table(result.daily),
@@ -172,13 +205,14 @@ def _compute(
         "baseline.parquet": run_tables.baseline_table(response.baselines),
         "response.parquet": run_tables.response_table(response.responses),
         "allocation.parquet": run_tables.allocation_table(response.allocations),
+        "interprovincial.parquet": run_tables.interprovincial_table(result.purchases),
         "findings.parquet": run_tables.findings_table(findings, run_id),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)
     return {
         "rows": rows,
-        "totals": _totals(result, findings, events),
+        "totals": _totals(result, findings, done.events),
         "status": "blocked" if blocked else "ready",
     }
 
@@ -204,6 +238,7 @@ def _parties(
         users=roster.users,
         generators=roster.generators,
         grid_company=roster.grid_company,
+        kind={who: roster.kind[who] for who in settling},
         city=roster.city,
         measured_ppm=shares,
         agency_energy={who: None if incomplete[who] else month_energy[who] for who in roster.agency_users},
@@ -220,57 +255,6 @@ def _parties(
 
 def _ppm(energy: int, measured: int) -> int:
     return 1_000_000 if energy == 0 else measured * 1_000_000 // energy
-
-
-def _trades(
-    records: Mapping[str, pd.DataFrame], month: Month, tolerance: Decimal
-) -> tuple[TradeSettlement, list[Finding]]:
-    trades = [
-        Trade(
-            row.trade_id,
-            row.date,
-            row.stage,
-            row.period,
-            row.path_id,
-            row.seller_id,
-            row.sell_price,
-            row.landed_price,
-            row.executed_sell_mw,
-            row.executed_buy_mw,
-        )
-        for row in dated_in(records["trades"], month).sort_values("trade_id").itertuples()
-    ]
-    sections, findings = _sections(records, sorted({(trade.path_id, trade.day) for trade in trades}))
-    return settle_trades(trades, sections, tolerance), findings
-
-
-def _sections(
-    records: Mapping[str, pd.DataFrame], wanted: Sequence[tuple[str, date]]
-) -> tuple[dict[tuple[str, date], list[Section]], list[Finding]]:
-    paths = records["paths"].sort_values(["path_id", "seq"])
-    found: dict[tuple[str, date], list[Section]] = {}
-    later: dict[str, Finding] = {}
-    for path_id, day in wanted:
-        valid = valid_on(records["sections"], day).set_index("section_id")
-        found[path_id, day] = []
-        for section_id in paths.loc[paths["path_id"] == path_id, "section_id"]:
-            row = valid.loc[section_id]
-            loss_rate = Decimal(0) if row["loss_included"] else row["loss_rate"]
-            found[path_id, day].append(
-                Section(section_id, row["owner_id"], row["tariff_cny_per_mwh"], loss_rate)
-            )
-            effective = row["source_effective_from"]
-            if effective is not None and not pd.isna(effective) and effective > day:
-                later[section_id] = Finding(
-                    "tariff_effective_later",
-                    Severity.INFORM,
-                    section_id,
-                    f"Section {section_id} is settled at {row['tariff_cny_per_mwh']} 元/MWh of {row['source']}, in "
-                    f"force from {effective}, after the days settled here; deliver the tariff of the time where "
-                    "this is not meant.",
-                    evidence={"source": row["source"], "effective_from": str(effective)},
-                )
-    return found, list(later.values())
 
 
 def _openings(home: Home, matrix: Any, month: Month) -> dict[str, int]:
@@ -334,6 +318,7 @@ def _totals(result: MonthSettlement, findings: Sequence[Finding], events: MonthE
         "lines": len(result.lines),
         "missing_lines": len(result.lines) - len(charged),
         "participants": len({line.participant_id for line in result.lines}),
+        "interprovincial": {one.stage: _stage_totals(one) for one in by_stage(result.purchases)},
         "events": len(events.events),
         "demand_response_cny": str(
             yuan(
@@ -345,6 +330,17 @@ def _totals(result: MonthSettlement, findings: Sequence[Finding], events: MonthE
             )
         ),
         "findings": {severity: severities.count(severity) for severity in map(str, Severity)},
+    }
+
+
+def _stage_totals(one: StageTotals) -> dict[str, str | None]:
+    landed, reference, gap = one.landed_fen, one.reference_fen, one.shown_gap_cny
+    return {
+        "bought_mwh": str(Decimal(one.bought_wh).scaleb(-6)),
+        "landed_cost_cny": None if landed is None else str(yuan(landed)),
+        "provincial_value_cny": None if reference is None else str(yuan(reference)),
+        "gain_loss_cny": None if landed is None or reference is None else str(yuan(landed - reference)),
+        "landed_price_rounding_cny": None if gap is None else str(yuan(half_up(gap * 100))),
     }
 
 

@@ -23,6 +23,11 @@ from market.tables import ParticipantKind
 Value = TypeVar("Value")
 
 
+PassthroughPolicy = Literal[
+    "agency_users", "gens_users_1to1", "curve_matching_all", "market_users_by_positive_deviation"
+]  # market.md A.11
+
+
 class Certainty(StrEnum):
     """How sure a rule is: its text was read, a second source says so, our reading, or our design."""
 
@@ -148,7 +153,8 @@ class ProvincialRules(RuleSet):
     clearing_price_floor_cny_per_mwh: Decimal
     clearing_price_cap_cny_per_mwh: Decimal
     capacity_price_cny_per_mwh: tuple[Dated[Decimal], ...]
-    passthrough_policy: Literal["agency_users"]
+    passthrough_policy: PassthroughPolicy
+    interprovincial_profile: str
     loss_rate_low: Decimal
     loss_rate_high: Decimal
     landed_price_tolerance_cny_per_mwh: Decimal
@@ -172,10 +178,36 @@ class ProvincialRules(RuleSet):
     dr_adjustment_hours: int
     dr_adjustment_buffer_hours: int
     dr_adjustment_cap: tuple[Decimal, Decimal]
+    dr_listing_factor: tuple[Dated[Decimal], ...]
+    dr_award_pricing: tuple[Dated[Literal["uniform", "pay_as_bid"]], ...]
+    dr_offers_divisible: tuple[Dated[bool], ...]
+    dr_minimum_block_kw: tuple[Dated[Decimal], ...]
+    dr_maximum_block_kw: tuple[Dated[Decimal | None], ...]
+    dr_certified_rrmse_below: tuple[Dated[Decimal], ...]
+    dr_counterfactual: tuple[Dated[Literal["provincial_stack", "interprovincial"]], ...]
+    dr_economic_events_allocated: tuple[Dated[bool], ...]
+    dr_deviation_tolerance: tuple[Dated[Decimal], ...]
+    dr_retailer_gain_at_cny_per_mwh: tuple[Dated[Decimal | None], ...]
+    dr_zone_of_node: tuple[Dated[tuple[tuple[str, str], ...]], ...]
+    dr_grid_states: tuple[Dated[tuple[tuple[Decimal, tuple[str, ...]], ...]], ...]
+
+
+class PolicyTerms(Strict):
+    """Who pays a charge under one policy, by which key and clause."""
+
+    payers: tuple[ParticipantKind, ...]
+    key: str
+    metered: bool
+    clause: str
+    certainty: Certainty
 
 
 class Charge(Strict):
-    """One row of the charge matrix: who pays whom, by which key, on which account, by which clause."""
+    """One row of the charge matrix: who pays whom, by which key, on which account, by which clause.
+
+    A charge whose payers a policy of the profile chooses names its own ``policy``, the terms of the
+    ``other_policies`` and the ``residual_payers``, who pay by monthly energy what a policy's key cannot place.
+    """
 
     code: str
     subject_code: str | None
@@ -190,6 +222,9 @@ class Charge(Strict):
     metered: bool
     clause: str
     certainty: Certainty
+    policy: PassthroughPolicy | None = None
+    other_policies: dict[PassthroughPolicy, PolicyTerms] = Field(default_factory=dict)
+    residual_payers: tuple[ParticipantKind, ...] = ()
 
     @model_validator(mode="after")
     def _two_sides(self) -> Charge:
@@ -197,7 +232,30 @@ class Charge(Strict):
             raise ValueError(
                 f"Charge {self.code} has only one side; name its payers and its payees, or the account it closes."
             )
+        unpaid = [policy for policy, terms in self.other_policies.items() if not terms.payers]
+        if unpaid:
+            raise ValueError(f"Charge {self.code} has no payers under {', '.join(unpaid)}; name their kinds.")
+        if self.policy is not None and not self.residual_payers:
+            raise ValueError(
+                f"Charge {self.code} has policies but no residual_payers; name who pays where a key is zero."
+            )
         return self
+
+    def under(self, policy: PassthroughPolicy) -> Charge:
+        """The charge with the payers, key and clause of ``policy``; itself where no policy moves it.
+
+        Raises ValueError for a policy without terms.
+        """
+        if self.policy in (None, policy):
+            return self
+        if policy not in self.other_policies:
+            raise ValueError(
+                f"Charge {self.code} has no payers under {policy}; add its terms to other_policies in charges.yaml."
+            )
+        terms = self.other_policies[policy]
+        return self.model_copy(
+            update={name: getattr(terms, name) for name in PolicyTerms.model_fields} | {"policy": policy}
+        )
 
 
 class ClearingAccount(Strict):
@@ -237,6 +295,10 @@ class ChargeMatrix(Strict):
             raise ValueError(f"Accounts {sorted(used - known)} are used but not declared under accounts.")
         return self
 
+    def under(self, policy: PassthroughPolicy) -> ChargeMatrix:
+        """The matrix with every charge under ``policy``; ValueError where one has no terms for it."""
+        return self.model_copy(update={"charges": tuple(charge.under(policy) for charge in self.charges)})
+
     def charge(self, code: str) -> Charge:
         """The charge of that code; KeyError with a sentence when the profile has none."""
         for charge in self.charges:
@@ -246,7 +308,10 @@ class ChargeMatrix(Strict):
 
 
 class RuleProfile(Strict):
-    """A named set of rules. ``sha256`` identifies the exact text it was read from."""
+    """A named set of rules. ``sha256`` identifies the exact text it was read from.
+
+    A provincial profile carries the inter-provincial rules of the profile that it names.
+    """
 
     name: str
     title: str
@@ -255,14 +320,23 @@ class RuleProfile(Strict):
     provincial: ProvincialRules | None = None
     matrix: ChargeMatrix | None = None
 
+    @model_validator(mode="after")
+    def _policy_has_payers(self) -> RuleProfile:
+        if self.provincial is not None and self.matrix is not None:
+            self.matrix.under(self.provincial.passthrough_policy)
+        return self
+
     @property
     def settled(self) -> tuple[ProvincialRules, ChargeMatrix]:
-        """The provincial rules and the charge matrix; ValueError for a profile that settles nothing."""
+        """The provincial rules and the charge matrix under their pass-through policy.
+
+        Raises ValueError for a profile that settles nothing.
+        """
         if self.provincial is None or self.matrix is None:
             raise ValueError(
                 f"Profile {self.name} has no settlement rules; choose a provincial one such as SD_2022."
             )
-        return self.provincial, self.matrix
+        return self.provincial, self.matrix.under(self.provincial.passthrough_policy)
 
     @property
     def traded(self) -> InterprovincialRules:
@@ -295,5 +369,10 @@ def profile(name: str) -> RuleProfile:
     content = yaml.safe_load(texts["rules"])
     if "charges" in texts:
         content["matrix"] = yaml.safe_load(texts["charges"])
-    digest = sha256(b"\0".join(texts[part] for part in sorted(texts))).hexdigest()
+    exact = [texts[part] for part in sorted(texts)]
+    if "provincial" in content:
+        traded = profile(content["provincial"]["interprovincial_profile"]["value"])
+        content["interprovincial"] = traded.traded
+        exact.append(traded.sha256.encode())
+    digest = sha256(b"\0".join(exact)).hexdigest()
     return RuleProfile.model_validate({**content, "name": name, "sha256": digest})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 
 from market.periods import PERIODS, label
 from market.profiles import InterprovincialRules
+from optimization.curve_format import Side, Step, format_faults
 from optimization.forecast import FloatArray
 from optimization.purchase import BID_COLUMNS
 
@@ -98,8 +98,9 @@ def _number(cell: Any) -> Decimal | None:
 
 def _period(period: int, rows: list[_Row], limits: BidLimits) -> Iterator[str]:
     here = f"Period {period} ({label(period)})"
-    rows = sorted(rows, key=lambda row: row.segment)
-    yield from _format(here, rows, limits.rules)
+    curve = [Step(row.segment, row.mw, row.price) for row in rows]
+    for fault in format_faults(curve, limits.rules, Side.BID):
+        yield f"{here}{fault.place}: {fault.sentence}"
     total = sum(float(row.mw) for row in rows)
     need, capability = limits.need_limit_mw[period - 1], limits.capability_mw[period - 1]
     if total > need + 1e-6:
@@ -111,33 +112,6 @@ def _period(period: int, rows: list[_Row], limits: BidLimits) -> Iterator[str]:
             f"{here}: {total:g} MW are bid while {limits.curtailed_mw[period - 1]:g} MW of renewables are "
             "curtailed; a province that curtails may not buy."
         )
-
-
-def _format(here: str, rows: list[_Row], rules: InterprovincialRules) -> Iterator[str]:
-    if len(rows) > rules.segments:
-        yield f"{here}: {len(rows)} segments are bid; the market takes {rules.segments}."
-    numbers = [row.segment for row in rows]
-    if numbers != list(range(1, len(rows) + 1)):
-        yield f"{here}: segments are numbered {', '.join(map(str, numbers))}; count 1, 2, 3 … without a gap."
-    for row in rows:
-        where = f"{here}, segment {row.segment}"
-        if row.mw <= 0 or row.mw % rules.mw_step != 0:
-            yield f"{where}: {row.mw} MW; power must be above 0 in steps of {rules.mw_step} MW."
-        if row.price % rules.price_step_cny_per_mwh != 0:
-            yield (
-                f"{where}: {row.price} 元/MWh; prices go in steps of {rules.price_step_cny_per_mwh} 元/MWh."
-            )
-        if not rules.floor_cny_per_mwh <= row.price <= rules.cap_cny_per_mwh:
-            yield (
-                f"{where}: {row.price} 元/MWh lies outside {rules.floor_cny_per_mwh} to "
-                f"{rules.cap_cny_per_mwh} 元/MWh."
-            )
-    for before, after in pairwise(rows):
-        if after.price > before.price:
-            yield (
-                f"{here}: segment {after.segment} bids {after.price} 元/MWh above segment {before.segment} with "
-                f"{before.price}; prices must not rise."
-            )
 
 
 def _shifted(mw: FloatArray, limits: BidLimits) -> Iterator[str]:

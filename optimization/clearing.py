@@ -14,33 +14,16 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from market import profiles
 from market.paths import rounded_price
+from market.profiles import InterprovincialRules, RuleProfile
 from optimization.clearing_inputs import FloatArray, IntArray, Paths, Session, read_session
 from optimization.clearing_match import NOTHING_MW, Matched, match
-
-
-class InterprovincialRules(Protocol):
-    """What clearing reads of a rule profile; None switches the ramp off."""
-
-    @property
-    def truncate_seller_mw(self) -> bool: ...
-    @property
-    def ramp_mw(self) -> Decimal | None: ...
-    @property
-    def ramp_tolerance_mw(self) -> Decimal | None: ...
-
-
-class Profile(Protocol):
-    """A rule profile with inter-provincial rules."""
-
-    @property
-    def interprovincial(self) -> InterprovincialRules | None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +57,7 @@ def clear(
     bids: pd.DataFrame,
     paths: pd.DataFrame,
     atc: pd.DataFrame,
-    profile: str | Profile = "IPSPOT_2022_TRIAL",
+    profile: str | RuleProfile = "IPSPOT_2022_TRIAL",
 ) -> Clearing:
     """Clear one session (one stage, one round) of the inter-provincial market.
 
@@ -83,7 +66,8 @@ def clear(
     paths: path_id, seq, section_id, seller_node, buyer_node, tariff_cny_per_mwh, loss_rate; one row a
         section, seq 1, 2, 3 … from seller to buyer; taken as given, no tariff is added (ruling 22).
     atc: section_id, period, mw at the seller node; a section without a row has no limit.
-    profile: a packaged profile's name, or an object with ``interprovincial`` (seller MW truncation, ramp).
+    profile: a profile with inter-provincial rules or the name of a packaged one; seller MW truncation and ramp
+        are read from it.
 
     Other columns are ignored and row order does not matter. A path whose two nodes are the same never trades.
     With a ramp the first period of the session is free, and a period inside the session without offers or
@@ -92,7 +76,7 @@ def clear(
     [0, 1), a repeated (node, period, segment) or (section, period), a gap in seq, a path between several
     pairs of nodes.
     """
-    rules = _rules(profile)
+    rules = (profiles.profile(profile) if isinstance(profile, str) else profile).traded
     session = read_session(offers, bids, paths, atc)
     matched: dict[int, Matched] = {}
     prices: dict[int, _PeriodPrices] = {}
@@ -121,17 +105,6 @@ def clear(
         ),
         findings=pd.DataFrame(falls, columns=["code", "severity", "subject", "sentence", "evidence"]),
     )
-
-
-def _rules(profile: str | Profile) -> InterprovincialRules:
-    chosen: Profile = profiles.profile(profile) if isinstance(profile, str) else profile
-    rules = chosen.interprovincial
-    if rules is None:
-        raise ValueError(
-            f"Profile {getattr(chosen, 'name', chosen)} has no inter-provincial rules; "
-            "choose one such as IPSPOT_2022_TRIAL."
-        )
-    return rules
 
 
 def _periods(session: Session) -> list[int]:

@@ -43,8 +43,8 @@ class Supply:
         at_path = np.take(seller_price, self.seller, axis=-2)
         return np.asarray((at_path + self.price_coe[:, None]) / self.coe[:, None])  # market.md A.7
 
-    def carried(self, landed: FloatArray, period: int, ceiling: float = np.inf) -> FloatArray:
-        """MW at the buyer node each path carries when filled, cheapest first, up to the price ``ceiling``.
+    def carried(self, landed: FloatArray, period: int) -> FloatArray:
+        """MW at the buyer node each path carries when filled, cheapest first.
 
         landed: (paths,) in this period (1-based), NaN for a path without an offer. Returns (paths,), inf where
         nothing limits. Equal landed prices fill by path_id.
@@ -52,7 +52,7 @@ class Supply:
         room = self.atc_mw[:, period - 1].copy()
         carried = np.zeros(len(self.path_ids))
         for path in np.argsort(landed, kind="stable"):
-            if not landed[path] <= ceiling:
+            if np.isnan(landed[path]):
                 continue
             at_seller = room[self.uses[path]].min(initial=np.inf)
             carried[path] = at_seller * self.coe[path]

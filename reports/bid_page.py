@@ -32,6 +32,7 @@ KIND_ZH = {
     "demand_response": "需求响应能力",
     "gap": "缺口(边际成本)",
 }
+PLAIN = {"displayModeBar": False, "responsive": True}
 INK, BLUE, RED, GREEN, GREY = "#1f2933", "#1f5fa8", "#b3261e", "#2e7d4f", "#8a94a0"
 
 
@@ -285,8 +286,8 @@ def _html(figure: go.Figure, name: str, x: str, y: str) -> str:
         height=340,
         margin={"l": 60, "r": 20, "t": 16, "b": 48},
         font={"color": INK, "size": 12},
-        xaxis={"title": {"text": x}},
+        xaxis={"title": {"text": x}, "nticks": 14},
         yaxis={"title": {"text": y}},
         legend={"orientation": "h", "y": 1.12},
     )
-    return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"figure-{name}"))
+    return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"figure-{name}", config=PLAIN))

@@ -8,7 +8,7 @@ from typing import Any
 
 from market.calendars import ChinaCalendar
 from market.periods import Month
-from market.profiles import Certainty, ProvincialRules, RuleProfile
+from market.profiles import Certainty, ProvincialRules, RuleProfile, RuleSet
 from reports.labels import Labels
 
 
@@ -63,22 +63,9 @@ def working_days(month: Month, last: date, calendar: ChinaCalendar) -> list[tupl
 def uncertain_rules(profile: RuleProfile, month: Month, labels: Labels) -> list[UncertainRule]:
     """Values and charges in force in the month whose certainty is not ``rule_text``."""
     rules, matrix = profile.settled
-    found = []
-    for name in type(rules).model_fields:
-        value = getattr(rules, name)
-        if name in rules.provenance:
-            entries = [(value, rules.provenance[name])]
-        elif name == "provenance":
-            continue
-        else:
-            entries = [(entry.value, entry) for entry in value]
-        found += [
-            UncertainRule(name, _shown(held), source.unit, source.clause, source.certainty)
-            for held, source in entries
-            if source.certainty is not Certainty.RULE_TEXT
-            and source.valid_from < month.after
-            and (source.valid_to is None or month.first < source.valid_to)
-        ]
+    found = _uncertain_values(rules, month)
+    if profile.interprovincial is not None:
+        found += _uncertain_values(profile.interprovincial, month)
     found += [
         UncertainRule(
             charge.name_zh if labels.lang == "zh" else charge.name_en,
@@ -90,6 +77,25 @@ def uncertain_rules(profile: RuleProfile, month: Month, labels: Labels) -> list[
         for charge in matrix.charges
         if charge.certainty is not Certainty.RULE_TEXT
     ]
+    return found
+
+
+def _uncertain_values(rules: RuleSet, month: Month) -> list[UncertainRule]:
+    found = []
+    for name in type(rules).model_fields:
+        value = getattr(rules, name)
+        if name == "provenance":
+            continue
+        sources = (
+            [(value, rules.provenance[name])] if name in rules.provenance else [(e.value, e) for e in value]
+        )
+        found += [
+            UncertainRule(name, _shown(held), source.unit, source.clause, source.certainty)
+            for held, source in sources
+            if source.certainty is not Certainty.RULE_TEXT
+            and source.valid_from < month.after
+            and (source.valid_to is None or month.first < source.valid_to)
+        ]
     return found
 
 

@@ -183,7 +183,7 @@ def _lines(
     charges: Charges,
     labels: Labels,
 ) -> None:
-    sheet = book.sheet(labels("sheet_lines"), [16, 26, 18, 18, 18, 18, 16, 16, 46])
+    sheet = book.sheet(labels("sheet_lines"), [28, 26, 18, 18, 18, 18, 16, 16, 50])
     sheet.title(f"{labels('sheet_lines')}  {party.participant_id}  {content.head.month}", labels("sign_note"))
     keys = (
         "subject_code",

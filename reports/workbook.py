@@ -107,7 +107,7 @@ def _charges(book: Book, content: RunContent, labels: Labels) -> None:
     charges = Charges(content.matrix, labels)
     totals = charge_totals(content, charges)
     kinds = kinds_present(totals)
-    widths = [16, 26, 20, 20, 20, 20, 20, 9, 9, 9]
+    widths = [28, 26, 20, 20, 20, 20, 20, 9, 9, 9]
     sheet = book.sheet(labels("sheet_charges"), [*widths, *[18] * len(kinds)])
     sheet.title(labels("by_charge"), labels("sign_note"))
     quantity = labels("quantity")

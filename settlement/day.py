@@ -77,12 +77,25 @@ class System:
     loss: int | None
     loss_nano: int | None
     mismatch_nano: int | None
-    reference_nano: int | None
+    reference_day_ahead_nano: int | None
+    reference_intraday_nano: int | None
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Of one day, one entry a user: Wh used above the day-ahead position, floored at 0 per quarter-hour."""
+
+    quantity: IntArray
+    missing: BoolArray
 
 
 @dataclass(frozen=True)
 class DaySettlement:
-    """users, generators: charge code -> amounts; contract: over users then generators; residents: one entry."""
+    """users, generators: charge code -> amounts; contract: over users then generators; residents: one entry.
+
+    reference: (96,) price of the province by stage of an inter-provincial trade (ruling 5). positive_deviation
+    is None unless it was asked for.
+    """
 
     day: date
     users: Mapping[str, Amounts]
@@ -90,11 +103,14 @@ class DaySettlement:
     contract: Amounts
     residents: Amounts
     system: System
+    reference: Mapping[str, IntArray]
+    positive_deviation: Deviation | None = None
 
 
-def settle_day(market: MarketDay) -> DaySettlement:
+def settle_day(market: MarketDay, *, positive_deviation: bool = False) -> DaySettlement:
     """Energy, contract, capacity, loss and the day-ahead mismatch of one day.
 
+    positive_deviation: also each user's use above its position, which only one pass-through policy needs.
     Raises OverflowBoundError where a participant-day could pass int64 (ruling 9).
     """
     price = market.prices
@@ -120,6 +136,8 @@ def settle_day(market: MarketDay) -> DaySettlement:
         contract=_contracts(market),
         residents=_product(market.residents[None, :], price.user_real_time, "residents"),
         system=_system(market, spread),
+        reference={"day_ahead": price.user_day_ahead, "intraday": price.user_real_time},
+        positive_deviation=_positive_deviation(market) if positive_deviation else None,
     )
 
 
@@ -163,10 +181,6 @@ def _system(market: MarketDay, spread: IntArray) -> System:
         else demand_position - supply_position - market.import_day_ahead
     )
     P_DA, P_RT = market.prices.user_day_ahead, market.prices.user_real_time
-    reference = (
-        _dot(market.import_day_ahead, P_DA),
-        _dot(market.import_intraday, P_RT),
-    )  # ruling 5: Q_buy·P_ref
     return System(
         generation=None if generation is None else int(generation.sum()),
         imported=int(imported.sum()),
@@ -174,8 +188,16 @@ def _system(market: MarketDay, spread: IntArray) -> System:
         loss=None if loss is None else int(loss.sum()),
         loss_nano=None if loss is None else _dot(loss, P_RT),  # ruling 6: L·P_RT
         mismatch_nano=None if mismatch is None else _dot(mismatch, spread),  # ruling 6
-        reference_nano=None if reference[0] is None or reference[1] is None else reference[0] + reference[1],
+        reference_day_ahead_nano=_dot(market.import_day_ahead, P_DA),  # ruling 5: Q_buy·P_ref
+        reference_intraday_nano=_dot(market.import_intraday, P_RT),
     )
+
+
+def _positive_deviation(market: MarketDay) -> Deviation:
+    missing = _gaps(market.use) | _gaps(market.position)
+    above = market.use - market.position  # a missing value wraps; its row is marked and emptied below
+    np.maximum(above, 0, out=above)
+    return Deviation(np.where(missing, 0, above.sum(axis=1)), missing)
 
 
 def _dot(quantity: IntArray, price: IntArray) -> int | None:

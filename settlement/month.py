@@ -21,7 +21,6 @@ from market.money import (
     OverflowBoundError,
     apportion,
     fen_of_nano,
-    half_up,
     half_up_array,
     peak,
 )
@@ -30,24 +29,14 @@ from settlement.day import Amounts, BoolArray, DaySettlement, System
 from settlement.findings import Finding, Severity
 from settlement.interprovincial import TradeSettlement
 from settlement.ledger import Balance, Line, Movement, Posting, assert_balanced, balances, post
+from settlement.parties import DailySeries, Parties
+from settlement.passthrough import CODE as GAIN_LOSS
+from settlement.passthrough import Keys, gain_loss_lines
+from settlement.purchases import Purchase, direct_lines, purchases, trade_daily, trade_lines
 
 USER_CHARGES = ("energy_real_time", "energy_day_ahead", "capacity_compensation")
 GENERATOR_CHARGES = ("energy_real_time", "energy_day_ahead")
 POOLED = ("congestion", "position_mismatch")
-
-
-@dataclass(frozen=True)
-class Parties:
-    """Who settles wholesale: users first (the grid company's agency book among them), then generators."""
-
-    users: tuple[str, ...]
-    generators: tuple[str, ...]
-    grid_company: str
-    city: Mapping[str, str | None]
-    measured_ppm: Mapping[str, int]
-    agency_energy: Mapping[str, int | None]
-    capacity_mw_micro: Mapping[str, int]
-    without_contract: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -63,18 +52,6 @@ class EventAmount:
 
 
 @dataclass(frozen=True)
-class DailySeries:
-    """Exact daily amounts of one charge: participants x days, Wh and 1e-9 元, and where they are missing."""
-
-    charge_code: str
-    participants: tuple[str, ...]
-    days: tuple[date, ...]
-    quantity: IntArray
-    nano: IntArray
-    missing: BoolArray
-
-
-@dataclass(frozen=True)
 class MonthSettlement:
     """Everything a month's run writes about money and energy."""
 
@@ -84,6 +61,7 @@ class MonthSettlement:
     accounts: tuple[Balance, ...]
     findings: tuple[Finding, ...]
     systems: Mapping[date, System]
+    purchases: tuple[Purchase, ...]
 
 
 def settle_month(
@@ -103,11 +81,10 @@ def settle_month(
     settled = list(days)
     book = _Book(parties, settled)
     lines = [*book.user_lines(), *book.generator_lines(), *book.contract_lines(), *book.grid_company_lines()]
-    sale_lines = _trade_lines(trades, parties)
-    findings = [*trades.findings, *_loss_findings(settled, rules)]
-
-    reference = _sum_or_none([day.system.reference_nano for day in settled])
-    reference_fen = None if reference is None else fen_of_nano(reference)
+    bought = purchases(
+        trades, {(stage, day.day): price for day in settled for stage, price in day.reference.items()}
+    )
+    reference_fen = _reference_fen(settled)
     energy_fen = _total(
         [line for line in lines if line.charge_code not in ("contract", "capacity_compensation")]
     )
@@ -118,11 +95,15 @@ def settle_month(
         _total([line for line in lines if line.charge_code == "capacity_compensation"])
     )
 
-    landed_fen = -sum(line.amount_fen or 0 for line in sale_lines)
-    gain_loss = None if reference_fen is None else landed_fen - reference_fen
-    lines += sale_lines
-    lines += _gain_loss_lines(gain_loss, parties)
+    import_lines = [*trade_lines(trades, parties), *direct_lines(bought, parties)]
+    credited = _total(import_lines)
+    unplaced = None if credited is None or reference_fen is None else -credited - reference_fen
+    charge = matrix.charge(GAIN_LOSS).under(rules.passthrough_policy)
+    passed_on, found = gain_loss_lines(unplaced, charge, parties, book.keys())
+    lines += import_lines
+    lines += passed_on
     lines += _event_lines(events, parties)
+    findings = [*trades.findings, *found, *_loss_findings(settled, rules)]
 
     contract_fen = _total([line for line in lines if line.charge_code == "contract"])
     movements = [
@@ -134,17 +115,29 @@ def settle_month(
         )
         if amount
     ]
-    return _close(book, trades, lines, movements, findings, settled, events, matrix, openings)
+    daily = [*book.daily(), *trade_daily(trades, bought, parties), *_event_daily(events)]
+    return _close(lines, daily, bought, movements, findings, settled, matrix, openings)
+
+
+def _reference_fen(settled: list[DaySettlement]) -> int | None:
+    """The import at the provincial price, day-ahead and intraday (ruling 5)."""
+    systems = [day.system for day in settled]
+    nano = _sum_or_none(
+        [
+            *(system.reference_day_ahead_nano for system in systems),
+            *(system.reference_intraday_nano for system in systems),
+        ]
+    )
+    return None if nano is None else fen_of_nano(nano)
 
 
 def _close(
-    book: _Book,
-    trades: TradeSettlement,
     lines: list[Line],
+    daily: list[DailySeries],
+    bought: list[Purchase],
     movements: list[Movement],
     findings: list[Finding],
     settled: list[DaySettlement],
-    events: Sequence[EventAmount],
     matrix: ChargeMatrix,
     openings: Mapping[str, int],
 ) -> MonthSettlement:
@@ -159,11 +152,12 @@ def _close(
     assert_balanced(postings, accounts, matrix, len(lines), incomplete)
     return MonthSettlement(
         lines=tuple(lines),
-        daily=(*book.daily(), *_trade_daily(trades), *_event_daily(events)),
+        daily=tuple(daily),
         postings=tuple(postings),
         accounts=tuple(accounts),
         findings=tuple(findings),
         systems={day.day: day.system for day in settled},
+        purchases=tuple(bought),
     )
 
 
@@ -188,6 +182,7 @@ class _Book:
         self.loss = self._series("loss", grid, [_loss_amounts(day.system) for day in settled])
         energy = self.users["energy_real_time"]
         self.energy_wh = _row_totals(energy.quantity, energy.missing)
+        self._deviations = [day.positive_deviation for day in settled]
 
     def _series(self, code: str, who: tuple[str, ...], amounts: list[Amounts]) -> DailySeries:
         def column(name: str) -> IntArray:
@@ -195,6 +190,22 @@ class _Book:
 
         missing: BoolArray = np.stack([amount.missing for amount in amounts], axis=1)
         return DailySeries(code, who, self.dates, column("quantity"), column("nano"), missing)
+
+    def keys(self) -> Keys:
+        """By what a gain or loss may be passed on; the deviation only where every day measured it."""
+        delivered = self.generators["energy_real_time"]
+        deviation: list[int | None] = []
+        if known := [day for day in self._deviations if day is not None]:
+            above = np.stack([day.quantity for day in known], axis=1)
+            deviation = _row_totals(above, np.stack([day.missing for day in known], axis=1))
+        users = self.parties.users
+        return Keys(
+            users=dict(zip(users, self.energy_wh, strict=True)),
+            generators=dict(
+                zip(self.parties.generators, _row_totals(delivered.quantity, delivered.missing), strict=True)
+            ),
+            deviation=dict(zip(users, deviation, strict=True)) if deviation else {},
+        )
 
     def user_lines(self) -> list[Line]:
         return [line for series in self.users.values() for line in self._lines(series)]
@@ -316,40 +327,6 @@ def _sum_or_none(parts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(parts) else None
 
 
-def _trade_lines(trades: TradeSettlement, parties: Parties) -> list[Line]:
-    sums: dict[tuple[str, str], list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
-    for (seller, stage, _), (mwh, yuan) in trades.sellers.items():
-        _accumulate(sums[seller, f"interprovincial_sale_{stage}"], mwh, yuan)
-    for (owner, _), (mwh, yuan) in trades.owners.items():
-        _accumulate(sums[owner, "interprovincial_transmission"], mwh, yuan)
-    return [
-        Line(who, code, parties.city.get(who), half_up(mwh * 1_000_000), -half_up(yuan * 100), None, True)
-        for (who, code), (mwh, yuan) in sorted(sums.items())
-    ]
-
-
-def _accumulate(total: list[Fraction], mwh: Fraction, yuan: Fraction) -> None:
-    total[0] += mwh
-    total[1] += yuan
-
-
-def _gain_loss_lines(gain_loss_fen: int | None, parties: Parties) -> list[Line]:
-    """Landed cost less the provincial price, to agency users by monthly energy (S14 7.3 b; ruling 5)."""
-    users = sorted(parties.agency_energy)
-    energy = [parties.agency_energy[who] for who in users]
-    shares: Sequence[int | None] = (
-        [None] * len(users)
-        if gain_loss_fen is None or None in energy
-        else apportion(gain_loss_fen, [max(wh or 0, 0) for wh in energy], users)
-    )
-    return [
-        Line(
-            who, "interprovincial_gain_loss", parties.city.get(who), wh, share, parties.measured_ppm.get(who)
-        )
-        for who, wh, share in zip(users, energy, shares, strict=True)
-    ]
-
-
 def _event_lines(events: Sequence[EventAmount], parties: Parties) -> list[Line]:
     grouped: dict[tuple[str, str], list[EventAmount]] = defaultdict(list)
     for event in events:
@@ -368,20 +345,6 @@ def _event_lines(events: Sequence[EventAmount], parties: Parties) -> list[Line]:
     ]
 
 
-def _trade_daily(trades: TradeSettlement) -> list[DailySeries]:
-    rows = [
-        (f"interprovincial_sale_{stage}", seller, day, mwh, yuan)
-        for (seller, stage, day), (mwh, yuan) in trades.sellers.items()
-    ] + [
-        ("interprovincial_transmission", owner, day, mwh, yuan)
-        for (owner, day), (mwh, yuan) in trades.owners.items()
-    ]
-    return [
-        _single(code, who, day, half_up(mwh * 1_000_000), -half_up(yuan * 1_000_000_000))
-        for code, who, day, mwh, yuan in sorted(rows, key=lambda row: row[:3])
-    ]
-
-
 def _event_daily(events: Sequence[EventAmount]) -> list[DailySeries]:
     grouped: dict[tuple[str, str, date], list[EventAmount]] = defaultdict(list)
     for event in events:
@@ -390,19 +353,10 @@ def _event_daily(events: Sequence[EventAmount]) -> list[DailySeries]:
     for (code, who, day), parts in sorted(grouped.items()):
         fen = _sum_or_none([part.amount_fen for part in parts])
         nano = None if fen is None else fen * NANO_PER_FEN
-        series.append(_single(code, who, day, _sum_or_none([part.quantity_wh for part in parts]), nano))
+        series.append(
+            DailySeries.single(code, who, day, _sum_or_none([part.quantity_wh for part in parts]), nano)
+        )
     return series
-
-
-def _single(code: str, who: str, day: date, quantity: int | None, nano: int | None) -> DailySeries:
-    return DailySeries(
-        code,
-        (who,),
-        (day,),
-        np.array([[quantity or 0]], np.int64),
-        np.array([[nano or 0]], np.int64),
-        np.array([[quantity is None or nano is None]]),
-    )
 
 
 def _loss_findings(settled: list[DaySettlement], rules: ProvincialRules) -> list[Finding]:

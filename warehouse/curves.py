@@ -58,10 +58,10 @@ class _Source:
     rows: int
     kept: NDArray[np.int64] | None = None
 
-    def line(self, row: int) -> int:
+    def lines(self, rows: Sequence[int]) -> list[int]:
         with pq.ParquetFile(self.home.curves / self.file.path) as opened:
             lines = opened.read_row_group(self.group, columns=["line"])["line"]
-        return int(lines[row if self.kept is None else int(self.kept[row])].as_py())
+        return [int(lines[row if self.kept is None else int(self.kept[row])].as_py()) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,17 @@ class CurveDay:
 
     def line(self, row: int) -> int:
         """The line of a row in the delivered file (read on demand)."""
-        source, place = self._source(row)
-        return source.line(place)
+        return self.lines([row])[0]
+
+    def lines(self, rows: Sequence[int]) -> list[int]:
+        """The lines of several rows, each file read once."""
+        places = [self._source(row) for row in rows]
+        found: dict[int, int] = {}
+        for source in {id(source): source for source, _ in places}.values():
+            mine = [number for number, (of, _) in enumerate(places) if of is source]
+            lines = source.lines([places[number][1] for number in mine])
+            found.update(zip(mine, lines, strict=True))
+        return [found[number] for number in range(len(rows))]
 
     def city(self, row: int) -> str:
         """The city partition a row stands in."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from market.money import IntArray, half_up_ratio
+from market.money import NANO_PER_YUAN, IntArray, half_up, half_up_ratio
 from market.periods import PERIODS
 from market.profiles import ChargeMatrix
 from settlement.findings import Finding
+from settlement.interprovincial import WH_PER_MWH
 from settlement.ledger import Balance, Line, Posting
-from settlement.month import DailySeries
+from settlement.parties import DailySeries
+from settlement.purchases import Purchase
 
 SCHEMA_VERSION = "1"
 ENERGY = pa.decimal128(18, 6)
@@ -92,6 +95,80 @@ def _daily_part(one: DailySeries) -> pa.Table:
             "quantity_mwh": decimals(one.quantity.ravel(), ENERGY, gaps),
             "amount": decimals(one.nano.ravel(), EXACT_AMOUNT, gaps),
         }
+    )
+
+
+def interprovincial_table(purchases: Sequence[Purchase]) -> pa.Table:
+    """One row a trade: energy, settled prices, seller and transmission revenue, provincial value, gain or loss.
+
+    Amounts are exact to 1e-9 元, positive what the buyer pays; gain_loss_cny is landed cost less provincial
+    value. Null is missing.
+    """
+    trades = [purchase.settled.trade for purchase in purchases]
+    nano = [_purchase_nano(purchase) for purchase in purchases]
+
+    def wide(values: Sequence[int | None]) -> pa.Array:
+        return pa.array(
+            [None if value is None else Decimal(value).scaleb(-9) for value in values], EXACT_AMOUNT
+        )
+
+    def text(values: Sequence[str]) -> pa.Array:
+        return pa.array(values, pa.string())
+
+    return pa.table(
+        {
+            "trade_id": text([trade.trade_id for trade in trades]),
+            "date": pa.array([trade.day for trade in trades], pa.date32()),
+            "stage": text([trade.stage for trade in trades]),
+            "period": pa.array([trade.period for trade in trades], pa.int32()),
+            "path_id": text([trade.path_id for trade in trades]),
+            "seller_id": text([trade.seller_id for trade in trades]),
+            "buyer_id": text([trade.buyer_id for trade in trades]),
+            "sold_mwh": decimals_or_null([half_up(trade.sold_mwh * WH_PER_MWH) for trade in trades], ENERGY),
+            "bought_mwh": decimals_or_null([trade.bought_wh for trade in trades], ENERGY),
+            "sell_price_cny_per_mwh": decimals_or_null(
+                [half_up(purchase.settled.sell_price * 1_000_000) for purchase in purchases], PRICE
+            ),
+            "landed_price_cny_per_mwh": decimals_or_null(
+                [
+                    None if (landed := purchase.settled.landed_price) is None else half_up(landed * 1_000_000)
+                    for purchase in purchases
+                ],
+                PRICE,
+            ),
+            "reference_price_cny_per_mwh": decimals_or_null(
+                [
+                    None if purchase.reference_price is None else purchase.reference_price * 1000
+                    for purchase in purchases
+                ],
+                PRICE,
+            ),
+            "seller_cny": wide([one.seller for one in nano]),
+            "transmission_cny": wide([one.transmission for one in nano]),
+            "reference_cny": wide([one.reference for one in nano]),
+            "gain_loss_cny": wide([one.gain_loss for one in nano]),
+        }
+    )
+
+
+class _Nano(NamedTuple):
+    seller: int
+    transmission: int | None
+    reference: int | None
+
+    @property
+    def gain_loss(self) -> int | None:
+        if self.transmission is None or self.reference is None:
+            return None
+        return self.seller + self.transmission - self.reference
+
+
+def _purchase_nano(purchase: Purchase) -> _Nano:
+    transmission = purchase.settled.transmission_cny
+    return _Nano(
+        half_up(purchase.settled.seller_cny * NANO_PER_YUAN),
+        None if transmission is None else half_up(transmission * NANO_PER_YUAN),
+        purchase.reference_nano,
     )
 
 

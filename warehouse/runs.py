@@ -87,8 +87,14 @@ class Run:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest as written."""
-        content: dict[str, Any] = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        """The manifest as written. Raises RunDamagedError where the folder or the manifest is gone."""
+        file = self.folder / MANIFEST
+        if not file.is_file():
+            raise RunDamagedError(
+                f"Run {self.alias} is in the database but {MANIFEST} is not in its folder {self.run_id}; "
+                "restore the folder from a backup, a run is never made again under another name."
+            )
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return content
 
     @property

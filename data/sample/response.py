@@ -26,7 +26,10 @@ METHODS = ("mean_5", "high_4_of_5", "mean_10_of_10")
 ADJUSTMENTS = ("additive", "multiplicative", "none")
 DAY_AHEAD, EMERGENCY = "DR-DA-2022", "DR-EM-2022"
 DAY_AHEAD_EVENTS = (2, 3)  # announced before day-ahead clearing, so that their response moved that price too
-OFFERED_FEN_PER_KWH = {2: (50, 95), 3: (18, 17)}  # lowest offer and width: one event dearer than what it saves, one not
+OFFERED_FEN_PER_KWH = {
+    2: (50, 95),
+    3: (18, 17),
+}  # lowest offer and width: one event dearer than what it saves, one not
 ACCEPTED = {1: 0.9, 2: 1.0, 3: 0.8}  # share of the offers each event takes, by event number
 UNDER, OVER, NONE = 5, 2, 1  # awards answered with too little, too much, not at all
 

@@ -113,6 +113,21 @@ def test_the_database_starts_serves_both_drivers_and_keeps_its_data(kind, open_f
         create_engine(server.url("airflow", "psycopg"), poolclass=NullPool).connect()
 
 
+@needs_psycopg
+@pytest.mark.skipif(local_postgres.system_programs() is None, reason="no initdb and pg_ctl on this machine")
+def test_a_database_that_a_killed_process_left_running_is_taken_over(open_folder):
+    killed = (
+        "import os, sys; from pathlib import Path; from jobs.local_postgres import running\n"
+        "held = running(Path(sys.argv[1])); held.__enter__().ensure_database('airflow'); os._exit(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", killed, str(open_folder)], cwd=Path(__file__).parents[2], check=False
+    )
+    assert done.returncode == 9
+    with local_postgres.running(open_folder) as server:
+        server.ensure_database("airflow")
+
+
 def read_async(url: str) -> int:
     import asyncio
 
@@ -147,19 +162,27 @@ def test_airflow_starts_takes_the_files_in_and_settles_the_month_by_itself(open_
         wait_for(lambda: "is ready" in (open_folder / "said").read_text() or server.poll() is not None, 180)
         assert server.poll() is None, (open_folder / "said").read_text()
         for dag_id in ("ingest_market", "ingest_meters"):
-            run_id = trigger(port, dag_id, {"paths": [str(SAMPLE)]})
-            wait_for(
-                lambda path=f"/dags/{dag_id}/dagRuns/{run_id}": ask(port, path)["state"] == "success", 120
-            )
-        wait_for(lambda: list_runs(home()), 180)
-        (run,) = list_runs(home())
+            wait_for_success(port, dag_id, trigger(port, dag_id, {"paths": [str(SAMPLE)]}))
+        wait_for(lambda: ask(port, "/dags/settle_month/dagRuns")["dag_runs"], 60)
         (caused,) = ask(port, "/dags/settle_month/dagRuns")["dag_runs"]
+        wait_for_success(port, "settle_month", caused["dag_run_id"])
+        (run,) = list_runs(home())
         assert (run.alias, caused["partition_key"]) == ("2022-07 draft v1", "2022-07")
-        wait_for(lambda: ask(port, "/dags/settle_month/dagRuns")["dag_runs"][0]["state"] == "success", 180)
     finally:
         server.terminate()
         assert server.wait(60) == 0
     airflow_server.refuse_taken(port)
+
+
+def wait_for_success(port: int, dag_id: str, run_id: str) -> None:
+    path = f"/dags/{dag_id}/dagRuns/{run_id}"
+
+    def tasks() -> list[tuple[str, str]]:
+        found = ask(port, f"{path}/taskInstances")["task_instances"]
+        return [(task["task_id"], task["state"]) for task in found]
+
+    wait_for(lambda: ask(port, path)["state"] in ("success", "failed"), 180, tasks)
+    assert ask(port, path)["state"] == "success", tasks()
 
 
 def trigger(port: int, dag_id: str, conf: dict[str, object]) -> str:
@@ -180,8 +203,8 @@ def ask(port: int, path: str, method: str = "GET", body: object = None):
     return json.loads(text)
 
 
-def wait_for(done, seconds: float) -> None:
+def wait_for(done, seconds: float, state=lambda: "") -> None:
     deadline = time.monotonic() + seconds
     while not done():
-        assert time.monotonic() < deadline, f"not done after {seconds} s"
+        assert time.monotonic() < deadline, f"not done after {seconds} s {state()}"
         time.sleep(0.5)

@@ -70,6 +70,13 @@ def test_the_sentences_name_the_meter_and_its_days(february):
     ]
 
 
+def test_days_in_a_row_are_named_by_their_first_and_last():
+    days = [date(2022, 2, day) for day in (1, 2, 3, 7, 27, 28)]
+    assert CityCheck("jinan", 1, 28, 22, [("M1", days)]).sentences()[1] == (
+        "Meter M1 lacks 2022-02-01..2022-02-03, 2022-02-07, 2022-02-27..2022-02-28; deliver these days."
+    )
+
+
 def test_a_long_list_of_meters_is_cut_and_says_so():
     check = CityCheck("jinan", 3, 84, 81, [(f"M{i}", [date(2022, 2, 1)]) for i in range(3)])
     assert check.sentences(most=1)[-1] == "2 more meters lack days."

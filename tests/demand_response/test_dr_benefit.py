@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demand_response.benefit import (
+    avoided_rota,
     counterfactual,
     curtailment_value,
     exposure_benefit,
     net_benefit_test,
     position_or_contract,
+    retailer_gain,
     supply_curve,
 )
 from market.curves import MISSING
@@ -185,7 +187,7 @@ def test_a_missing_figure_or_a_wrong_unit_is_refused_by_the_bound_and_never_wrap
         exposure_benefit(NO_RISE, RISE_60, None, cover, at_period_1(MISSING))
     with pytest.raises(OverflowBoundError, match="would pass the int64 bound"):
         exposure_benefit(NO_RISE, RISE_60, None, cover, at_period_1(10**17))
-    with pytest.raises(ValueError, match="give energies as"):
+    with pytest.raises(ValueError, match="give energies and gains as"):
         exposure_benefit(NO_RISE[:95], RISE_60, None, cover, cover)
 
 
@@ -205,3 +207,31 @@ def test_a_benefit_is_never_negative_and_equals_the_formula_in_whole_numbers(see
         )
         for row in range(5)
     ]
+
+
+def test_a_retailer_gains_what_its_customers_did_not_draw_at_spot_less_retail_price():
+    # 10 kWh less at 900 元/MWh bought and 500 sold: 10,000 Wh x 400,000 mills = 4 元; at 300 it loses 2 元
+    price = np.array([900_000, 300_000], dtype=np.int64)
+    gain = retailer_gain(np.array([[10_000, 10_000]], dtype=np.int64), price, 500_000)
+    assert gain.tolist() == [[4_000_000_000, -2_000_000_000]]
+    with pytest.raises(OverflowBoundError, match="check the units"):
+        retailer_gain(np.array([[2**40]]), np.array([2**40]), 0)
+
+
+def test_orderly_use_spared_is_worth_lost_load_by_the_share_of_the_rota():
+    # 30 MWh spared at 20,000 元/MWh = 600,000 元, shares 1 : 2 : 0
+    avoided = np.array([30_000_000, 0], dtype=np.int64)
+    worth = avoided_rota(avoided, [1, 2, 0], 20_000_000)
+    assert (worth / 1e9).tolist() == [[200_000, 0], [400_000, 0], [0, 0]]
+    for share, avoided_wh in (([0, 0], avoided), ([1, -1], avoided), ([1], -avoided)):
+        with pytest.raises(ValueError, match="The rota needs shares of 0 or more"):
+            avoided_rota(avoided_wh, share, 20_000_000)
+
+
+def test_gains_the_price_does_not_show_are_added_before_the_floor_at_zero():
+    # spot exposure 2 kWh x 100 元/MWh = 0.2 元, other gain -0.5 and then +0.3 in a quarter-hour without exposure
+    zero, delta = np.zeros(2, np.int64), np.array([100_000, 100_000], dtype=np.int64)
+    use, none = np.array([[2_000, 0]], dtype=np.int64), np.zeros((1, 2), np.int64)
+    other = np.array([[-500_000_000, 300_000_000]], dtype=np.int64)
+    assert exposure_benefit(zero, delta, none, none, use, other).tolist() == [300_000_000]
+    assert exposure_benefit(zero, delta, none, none, use).tolist() == [200_000_000]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demand_response.batch import LoadBook
 from demand_response.events import Event, Kind, Program
 from demand_response.settle import Commitment, settle_event
 
@@ -34,11 +35,23 @@ def day(responded, missing=()):
     return load
 
 
+def book(histories, days):
+    """What is known of each participant, as one book of loads."""
+    dates = sorted({DATE, *(date for history in histories.values() for date in history.index)})
+    people = sorted({*histories, *days})
+    kw = np.full((len(people), len(dates), 96), np.nan)
+    for row, who in enumerate(people):
+        for date, load in histories.get(who, HISTORY.iloc[:0]).iterrows():
+            kw[row, dates.index(date)] = load
+        kw[row, dates.index(DATE)] = days.get(who, np.nan)
+    return LoadBook(tuple(people), tuple(dates), kw)
+
+
 def settle(event_day, *, terms=None, history=HISTORY, event=EVENT, **award):
     commitment = Commitment(participant_id="u1", committed_kw=Decimal(300), **award)
     days = {} if event_day is None else {"u1": event_day}
     histories = {} if history is None else {"u1": history}
-    (outcome,) = settle_event(event, terms or program(), [commitment], histories, days)
+    (outcome,) = settle_event(event, terms or program(), [commitment], book(histories, days))
     return outcome
 
 
@@ -133,7 +146,10 @@ def test_what_cannot_be_calculated_is_missing_and_never_zero(outcome, code, word
 def test_a_gap_of_one_participant_does_not_touch_the_others():
     awards = [Commitment(participant_id=who, committed_kw=Decimal(300)) for who in ("u2", "u1")]
     outcomes = settle_event(
-        EVENT, program(), awards, {"u1": HISTORY, "u2": HISTORY}, {"u1": day(300, [57]), "u2": day(300)}
+        EVENT,
+        program(),
+        awards,
+        book({"u1": HISTORY, "u2": HISTORY}, {"u1": day(300, [57]), "u2": day(300)}),
     )
     assert [(o.participant_id, o.payment_fen) for o in outcomes] == [("u1", None), ("u2", 4_500_00)]
 
@@ -141,7 +157,7 @@ def test_a_gap_of_one_participant_does_not_touch_the_others():
 def test_days_excluded_for_a_participant_are_not_used():
     awards = [Commitment(participant_id="u1", committed_kw=Decimal(300))]
     off = {"u1": {HISTORY.index[0]: "event"}}
-    (outcome,) = settle_event(EVENT, program(), awards, {"u1": HISTORY}, {"u1": day(300)}, excluded=off)
+    (outcome,) = settle_event(EVENT, program(), awards, book({"u1": HISTORY}, {"u1": day(300)}), excluded=off)
     assert outcome.baseline.excluded == off["u1"]
 
 
@@ -154,14 +170,42 @@ def test_i4_the_same_inputs_give_the_same_outcome():
     )
 
 
+def test_an_economic_event_is_judged_and_recorded_but_not_paid():
+    awards = [Commitment(participant_id="u1", committed_kw=Decimal(300))]
+    loads = book({"u1": HISTORY}, {"u1": day(300)})
+    (outcome,) = settle_event(EVENT, program(kind="economic"), awards, loads, pays=False)
+    assert (outcome.payment_fen, outcome.penalty_fen, outcome.response.confirmed_kw) == (0, 0, 300)
+    (paid,) = settle_event(EVENT, program(kind="economic"), awards, loads)
+    assert paid.payment_fen == 4_500_00
+
+
+def test_participants_with_different_methods_are_settled_side_by_side():
+    methods = {"u1": "mean_5", "u2": "high_4_of_5", "u3": "regression", "u4": "mean_5"}
+    awards = [
+        Commitment(participant_id=who, committed_kw=Decimal(300), method=method)
+        for who, method in methods.items()
+    ]
+    loads = book(dict.fromkeys(methods, HISTORY), dict.fromkeys(methods, day(300)))
+    outcomes = settle_event(EVENT, program(), awards, loads)
+    assert [one.participant_id for one in outcomes] == list(methods)
+    assert {one.payment_fen for one in outcomes} == {4_500_00}
+
+
+def test_a_book_of_loads_has_one_row_a_participant_and_rising_dates():
+    with pytest.raises(ValueError, match="one row a participant"):
+        LoadBook(("a", "a"), (DATE,), np.ones((2, 1, 96)))
+    with pytest.raises(ValueError, match="each date once, the oldest first"):
+        LoadBook(("a",), (DATE, DATE), np.ones((1, 2, 96)))
+
+
 def test_an_award_named_twice_or_another_programme_is_refused():
     twice = [Commitment(participant_id="u1", committed_kw=Decimal(300))] * 2
     with pytest.raises(ValueError, match="u1 stands twice in the awards of event E1"):
-        settle_event(EVENT, program(), twice, {}, {})
+        settle_event(EVENT, program(), twice, book({}, {}))
     with pytest.raises(ValueError, match="settle it with its own program"):
-        settle_event(EVENT, program(program_id="P2"), [], {}, {})
+        settle_event(EVENT, program(program_id="P2"), [], book({}, {}))
     with pytest.raises(ValueError, match="settle it with its own program"):
-        settle_event(EVENT, program(direction="fill"), [], {}, {})
+        settle_event(EVENT, program(direction="fill"), [], book({}, {}))
 
 
 @pytest.mark.parametrize(

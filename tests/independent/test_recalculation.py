@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from month_books import Books, read_books, read_sections
+from month_books import Books, read_sections
 from recalculate import (
     Amount,
     Line,
@@ -53,11 +53,6 @@ GRID = "SGCC-SD"
 pytestmark = pytest.mark.xdist_group("settled_sample")
 
 Statement = dict[tuple[str, str], Amount]
-
-
-@pytest.fixture(scope="module")
-def books(sample_folder: Path) -> Books:
-    return read_books(sample_folder, JULY)
 
 
 @pytest.fixture(scope="module")

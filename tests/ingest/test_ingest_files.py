@@ -114,6 +114,15 @@ def test_blank_lines_are_no_rows_and_lines_are_counted_as_an_editor_shows_them(t
     assert cells.columns["b"].to_pylist() == ["x\r\ny", "z"]
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_gives_the_same_rows_and_lines(tmp_path, newline):
+    text = newline.join(["a,b", "", "1,x", "1,x,3", ",", "2,z", "", ""])
+    cells = read_csv(put(tmp_path, "x.csv", text))
+    assert [cells.columns[name].to_pylist()[-1] for name in "ab"] == ["2", "z"]
+    assert [(bad.line, bad.fault.code) for bad in cells.bad] == [(4, "wrong_cell_count")]
+    assert {3, 6} <= set(cells.lines.tolist()) <= {3, 5, 6}
+
+
 @given(
     st.lists(
         st.lists(st.text(st.sampled_from('ab ,"\n1电'), max_size=4), min_size=2, max_size=2), max_size=8

@@ -203,3 +203,10 @@ def test_the_quarantine_file_says_where_and_why_and_can_be_mended_and_delivered(
     assert misfit.startswith('4,"wrong_cell_count"')
     mended = METERS + "M4,U1,1,-1,2022-01-01,\n"
     assert deliver(at, put(tmp_path, "meters_mended.csv", mended)).status == "accepted"
+
+
+def test_a_formula_in_the_quarantine_file_is_text_to_a_spreadsheet(at, tmp_path):
+    text = PARTICIPANTS + '"=1+1",@甲,retailer,,2022-01-01,\n'
+    receipt = deliver(at, put(tmp_path, "participants.csv", text))
+    file = at.quarantine / f"{receipt.delivery_id[:16]}.csv"
+    assert """"'=1+1","'@甲","retailer\"""" in file.read_text(encoding="utf-8-sig")

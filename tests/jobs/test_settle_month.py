@@ -205,3 +205,10 @@ def _forget(at: Home, run: runs.Run) -> None:
     shutil.rmtree(run.folder)
     with transaction(at) as connection:
         connection.execute(delete(SettlementRun))
+
+
+def test_a_run_whose_folder_is_gone_is_said_and_not_made_again(small_home: Home) -> None:
+    run = settle(small_home, JULY).run
+    shutil.rmtree(run.folder)
+    with pytest.raises(runs.RunDamagedError, match="restore the folder"):
+        settle(small_home, JULY)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from market.profiles import RuleProfile, profile
 from optimization.clearing import Clearing, clear
 from optimization.clearing_inputs import ATC_COLUMNS, PATH_COLUMNS, SEGMENT_COLUMNS
 
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Rules:
-    truncate_seller_mw: bool = False
-    ramp_mw: Decimal | None = None
-    ramp_tolerance_mw: Decimal | None = None
-
-
-TRIAL = SimpleNamespace(interprovincial=Rules())
-TRUNCATING = SimpleNamespace(interprovincial=Rules(truncate_seller_mw=True))
-RAMPED = SimpleNamespace(interprovincial=Rules(ramp_mw=Decimal(600), ramp_tolerance_mw=Decimal(10)))
+TRIAL, RULE_2026 = "IPSPOT_2022_TRIAL", "IPSPOT_2026"
 
 
 def market(
-    offers: list[Row], bids: list[Row], paths: list[Row], atc: Sequence[Row] = (), profile: Any = TRIAL
+    offers: list[Row],
+    bids: list[Row],
+    paths: list[Row],
+    atc: Sequence[Row] = (),
+    profile: str | RuleProfile = TRIAL,
 ) -> Clearing:
     """Clear rows of (node, period, segment, mw, price), paths of PATH_COLUMNS and atc of (section, period, mw)."""
     return clear(
@@ -287,25 +281,25 @@ class TestTruncationOf2026:
     OFFERS = (("A", 1, 1, 10.6, 200), ("A", 1, 2, 5.7, 210))
 
     def test_seller_power_of_a_path_is_cut_to_an_integer_from_its_last_trade(self) -> None:
-        cleared = market(list(self.OFFERS), [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=TRUNCATING)
+        cleared = market(list(self.OFFERS), [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=RULE_2026)
         assert [mw for _, mw in sold(cleared)] == pytest.approx([10.6, 5.4])
 
     def test_prices_stay_even_when_the_last_trade_is_cut_away(self) -> None:
         offers = [("A", 1, 1, 10.6, 200), ("A", 1, 2, 0.2, 210)]
-        cleared = market(offers, [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=TRUNCATING)
+        cleared = market(offers, [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=RULE_2026)
         assert [mw for _, mw in sold(cleared)] == pytest.approx([10])
         assert seller_price(cleared, "A") == landed_price(cleared, "P") == 255  # (300 + 210) / 2
 
     def test_a_whole_sum_of_fractions_is_not_cut(self) -> None:
         # 0.2 + 0.7 + 0.1 is less than 1 in binary floats
         offers = [("A", 1, k, mw, 200 + k) for k, mw in ((1, 0.2), (2, 0.7), (3, 0.1))]
-        cleared = market(offers, [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=TRUNCATING)
+        cleared = market(offers, [("X", 1, 1, 99, 300)], free("P", "A", "X"), profile=RULE_2026)
         assert cleared.trades["sell_mw"].tolist() == [0.2, 0.7, 0.1]
 
     def test_each_path_and_period_is_cut_for_itself(self) -> None:
         offers = [("A", t, 1, 1.5, 200) for t in (1, 2)] + [("B", 1, 1, 1.5, 201)]
         bids = [("X", t, 1, 99, 300) for t in (1, 2)]
-        cleared = market(offers, bids, free("A", "A", "X") + free("B", "B", "X"), profile=TRUNCATING)
+        cleared = market(offers, bids, free("A", "A", "X") + free("B", "B", "X"), profile=RULE_2026)
         assert cleared.trades["sell_mw"].tolist() == [1, 1, 1]
 
     def test_the_trial_rule_does_not_cut(self) -> None:
@@ -314,7 +308,7 @@ class TestTruncationOf2026:
 
 
 class TestRampOf2026:
-    def ramp(self, wanted: dict[int, float], profile: Any = RAMPED, atc: Sequence[Row] = ()) -> Clearing:
+    def ramp(self, wanted: dict[int, float], profile: str = RULE_2026, atc: Sequence[Row] = ()) -> Clearing:
         offers = [("A", t, 1, mw, 200) for t, mw in wanted.items()]
         return market(
             offers, [("X", t, 1, 9999, 300) for t in wanted], free("P", "A", "X"), atc, profile=profile
@@ -378,4 +372,4 @@ class TestTheSession:
         with pytest.raises(
             ValueError, match="has no inter-provincial rules; choose one such as IPSPOT_2022_TRIAL"
         ):
-            market([], [], [], profile=SimpleNamespace(name="SD_2022", interprovincial=None))
+            market([], [], [], profile=profile("SD_2022").model_copy(update={"interprovincial": None}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,7 @@ import pytest
 from optimization.clearing import clear
 from optimization.clearing_inputs import ATC_COLUMNS, PATH_COLUMNS, SEGMENT_COLUMNS
 
-TRIAL = SimpleNamespace(
-    interprovincial=SimpleNamespace(truncate_seller_mw=False, ramp_mw=None, ramp_tolerance_mw=None)
-)
+TRIAL = "IPSPOT_2022_TRIAL"
 
 
 def tables() -> dict[str, pd.DataFrame]:

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from market.periods import PERIODS, Month
 from reports import charts
 from reports.content import Charges, EventWindow, Party, RunContent
 from reports.event_numbers import Share, clock, event_totals, fairness, shares
-from reports.labels import Labels
+from reports.labels import FINDINGS, Labels
 from reports.month_numbers import bridge, charge_totals, findings_by_city, money_balance, party_totals
 from reports.month_page import TOP, Province, month_page
 from reports.month_rules import close_calendar, uncertain_rules, working_days
@@ -255,3 +256,15 @@ def test_rules_without_a_rule_text_are_listed_and_the_others_are_not() -> None:
     assert "需求响应费用分摊" in names
     assert "look_back_months" not in names  # SD25, read
     assert "省内实时电能量" not in names
+
+
+def test_every_finding_the_system_makes_has_a_name_in_both_languages() -> None:
+    root = Path(__file__).resolve().parents[2]
+    made = {
+        code
+        for room in ("settlement", "jobs")
+        for file in (root / room).glob("*.py")
+        for code in re.findall(r'\bFinding\(\s*"([a-z_]+)"', file.read_text(encoding="utf-8"))
+    }
+    assert "missing_price" in made
+    assert made - FINDINGS.keys() == set(), "give these findings a name in reports/labels.py"

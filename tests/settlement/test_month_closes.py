@@ -1,118 +1,15 @@
 """Random small markets: money sums to zero, accounts close, energy closes, what is missing stays missing."""
 
-from datetime import date, timedelta
-from decimal import Decimal
-from fractions import Fraction
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_market import GENERATORS, SD_2022, USERS, settle
 
 from market.curves import MISSING
-from market.profiles import profile
-from settlement.day import Contracts, MarketDay, Prices, settle_day
-from settlement.interprovincial import Section, Trade, settle_trades
+from settlement.day import MarketDay
 from settlement.ledger import LedgerNotBalancedError, Line, Movement, assert_balanced, balances, post
-from settlement.month import EventAmount, MonthSettlement, Parties, settle_month
 
-RULES, MATRIX = profile("SD_2022").settled
-FIRST = date(2022, 7, 1)
-USERS, GENERATORS = ("GRID", "R1", "W1"), ("G1", "G2")
-SECTION = Section("S", "OWNER", Decimal("50.8"), Decimal("0.07"))
-
-
-def parties(**changes: object) -> Parties:
-    values = {
-        "users": USERS,
-        "generators": GENERATORS,
-        "grid_company": "GRID",
-        "city": {"W1": "jinan"},
-        "measured_ppm": {"W1": 1_000_000},
-        "agency_energy": {"A1": 3, "A2": 5},
-        "capacity_mw_micro": {"G1": 2, "G2": 1},
-        "without_contract": frozenset({"R1"}),
-    }
-    return Parties(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def market(seed: int, day: date, trades: list[Trade]) -> MarketDay:
-    draw = np.random.default_rng(seed)
-    imports = settle_trades(trades, {("P", day): [SECTION]}, Decimal("0.001")).imports
-    nothing = np.zeros(96, np.int64)
-    return MarketDay(
-        day=day,
-        use=draw.integers(0, 10**9, (3, 96)),
-        position=draw.integers(0, 10**9, (3, 96)),
-        residents=draw.integers(0, 10**8, 96),
-        generation=draw.integers(0, 2 * 10**9, (2, 96)),
-        schedule=draw.integers(0, 2 * 10**9, (2, 96)),
-        import_day_ahead=imports.get(("day_ahead", day), nothing),
-        import_intraday=imports.get(("intraday", day), nothing),
-        contracts=Contracts(
-            draw.integers(0, 10**9, (3, 96)),
-            np.array([400_123, 391_000, 410_007]),
-            np.array([2, 0, 2]),
-            np.array([3, 4, 4]),
-        ),
-        prices=Prices(
-            user_day_ahead=draw.integers(-100_000, 1_500_000, 96),
-            user_real_time=draw.integers(-100_000, 1_500_000, 96),
-            reference=draw.integers(-100_000, 1_500_000, 96),
-            node_day_ahead=draw.integers(-100_000, 1_500_000, (2, 96)),
-            node_real_time=draw.integers(-100_000, 1_500_000, (2, 96)),
-            capacity=99_100,
-        ),
-    )
-
-
-def trade(day: date, stage: str, period: int, mw: int, price: int) -> Trade:
-    sold, landed = Decimal(mw), (Fraction(price) + Fraction("50.8") * Fraction("0.93")) / Fraction("0.93")
-    return Trade(
-        f"{stage}-{day}-{period}",
-        day,
-        stage,
-        period,
-        "P",
-        "OUT",
-        Decimal(price),
-        Decimal(round(landed * 1000)).scaleb(-3),
-        sold,
-        sold * Decimal("0.93"),
-    )
-
-
-def settle(
-    seed: int, days: int = 3, change=None, who: Parties | None = None
-) -> tuple[MonthSettlement, list[MarketDay]]:
-    dates = [FIRST + timedelta(days=n) for n in range(days)]
-    draw = np.random.default_rng(seed)
-    trades = [
-        trade(day, stage, int(draw.integers(1, 97)), int(draw.integers(1, 900)), int(draw.integers(0, 1000)))
-        for day in dates
-        for stage in ("day_ahead", "intraday")
-    ]
-    markets = [
-        market(seed + n, day, [one for one in trades if one.day == day]) for n, day in enumerate(dates)
-    ]
-    if change is not None:
-        change(markets)
-    events = [
-        EventAmount("E1", FIRST, "W1", "demand_response_payment", 10, -12_345),
-        EventAmount("E1", FIRST, "R1", "demand_response_charge", 10, 12_000),
-        EventAmount("E1", FIRST, "GRID", "demand_response_charge", 10, 345),
-    ]
-    sections = {("P", day): [SECTION] for day in dates}
-    result = settle_month(
-        who or parties(),
-        map(settle_day, markets),
-        settle_trades(trades, sections, Decimal("0.001")),
-        events,
-        RULES,
-        MATRIX,
-        {"rounding": 3},
-    )
-    return result, markets
+_, MATRIX = SD_2022.settled
 
 
 @given(st.integers(0, 10**6))

@@ -1,0 +1,103 @@
+"""One line explained: what the run says, what stands behind it, and that the parts give the line.
+
+Lines and days are read from the run; quarter-hours and trades are computed again from the warehouse as the run
+knew it and must give the run's day to the last 1e-9 元, or the explanation is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from jobs.explain.pools import pool_of
+from jobs.explain.run import NotExplainedError, RunData
+from jobs.explain.trades import OF_TRADES, trades_of
+from market.periods import Month
+from market.profiles import RuleProfile
+from reports.explanation import Day, Explanation, Part
+from settlement.passthrough import CODE as GAIN_LOSS
+from warehouse.home import Home
+from warehouse.runs import find_run
+
+OF_EVENTS = ("demand_response_payment", "demand_response_penalty", "demand_response_charge")
+
+
+def explain(
+    home: Home,
+    run_name: str,
+    participant_id: str,
+    charge_code: str,
+    day: date | None = None,
+    *,
+    rules: RuleProfile | None = None,
+) -> Explanation:
+    """Explain one line of a run, found by id, beginning of an id, or alias; ``day`` goes to its quarter-hours.
+
+    rules: the run's profile where it is not the packaged one of that name. Raises RunNotFoundError,
+    NotExplainedError.
+    """
+    run = RunData(home, find_run(home, run_name), rules)
+    if day is not None and Month.of(day) != run.month:
+        raise NotExplainedError(f"{day} is not in {run.month}, the month of run {run.run.alias}.")
+    line = run.line(participant_id, charge_code)
+    if charge_code in OF_EVENTS:
+        raise NotExplainedError(
+            f"{charge_code} is settled by event, not by quarter-hour; response.parquet and allocation.parquet of run "
+            f"{run.run.alias} hold every event of {participant_id}."
+        )
+    days = run.days(participant_id, charge_code)
+    behind: dict[str, Any] = {"days": days}
+    if charge_code in OF_TRADES or charge_code == GAIN_LOSS:
+        behind |= trades_of(run, participant_id, charge_code, day, days)
+    elif days and day is not None:
+        behind |= _quarters(run, participant_id, charge_code, day, days)
+    if not days and day is not None:
+        keyed = run.energy(day).meter_sources(participant_id, run.records["meters"], run.files)
+        behind["sources"] = (*behind.get("sources", ()), *keyed)
+    if line.amount_cny is None:
+        behind["missing_because"] = _why_missing(run, participant_id)
+    elif not days:
+        behind["pool"], sources = pool_of(run, participant_id, charge_code)
+        behind["sources"] = (*sources, *behind.get("sources", ()))
+    named = [*run.matrix.charges, *run.matrix.transfers]
+    return Explanation(
+        run_id=run.run.run_id,
+        run_alias=run.run.alias,
+        participant_id=participant_id,
+        participant_name=run.name(participant_id),
+        charge_code=charge_code,
+        clause=line.clause,
+        quantity_mwh=line.quantity_mwh,
+        price_cny_per_mwh=line.price_cny_per_mwh,
+        amount_cny=line.amount_cny,
+        day=day,
+        names={one.code: (one.name_zh, one.name_en) for one in named},
+        **behind,
+    )
+
+
+def _quarters(run: RunData, who: str, code: str, day: date, days: Sequence[Day]) -> dict[str, Any]:
+    energy = run.energy(day, with_imports=code == "loss")
+    parts = energy.parts(code, who)
+    _check_day(run, who, code, parts, next((one.amount_cny for one in days if one.date == day), None))
+    return {"parts": parts, "sources": energy.sources(code, who, run.records, run.files)}
+
+
+def _check_day(run: RunData, who: str, code: str, parts: Sequence[Part], of_run: Decimal | None) -> None:
+    amounts = [part.amount_cny for part in parts]
+    known = [amount for amount in amounts if amount is not None]
+    again = sum(known, Decimal(0)) if len(known) == len(amounts) else None
+    run.agree(code, who, again == of_run, "the quarter-hours", again, of_run)
+
+
+def _why_missing(run: RunData, who: str) -> tuple[str, ...]:
+    """Blocking findings about the participant, or all of them where none names it."""
+    blocking = [
+        finding
+        for finding in run.findings
+        if finding["severity"] == "block" and finding["code"] != "missing_amount"
+    ]
+    mine = [one for one in blocking if who == one["subject"] or f'"{who}"' in one["evidence"]]
+    return tuple(one["sentence"] for one in (mine or blocking))

@@ -1,0 +1,14 @@
+"""The sample month read by hand, once a process."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from month_books import Books, read_books
+
+
+@pytest.fixture(scope="session")
+def books(sample_folder: Path) -> Books:
+    return read_books(sample_folder, date(2022, 7, 1))

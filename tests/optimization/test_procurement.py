@@ -1,0 +1,240 @@
+"""The bid model: what it buys, what it pays, and that it knows nothing it could not know."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from bid_cases import moved, paths_of, problem, programme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optimization.bid_check import BidLimits, problems
+from optimization.evaluation import flat_bid, import_by_rule, outcome
+from optimization.procurement import NO_NEED, OPTIMUM, NoBidFoundError, solve
+from optimization.purchase import Segment, bid_frame
+from optimization.shadow_prices import binding_runs, shadow_prices
+
+SMALL = settings(max_examples=5, deadline=None, derandomize=True)
+
+
+def cost(bid, case):
+    return float(outcome(import_by_rule(bid, case), case).expected().total_cny)
+
+
+def limits_of(case):
+    return BidLimits(
+        case.rules,
+        case.scenarios.expected_gap_mw(),
+        case.need_limit_mw.astype(float),
+        case.capability_mw,
+    )
+
+
+def test_a_certain_gap_is_bid_for_at_the_landed_price_up_to_transfer_capability():
+    case = problem([[300, 900]], [[100]], {"S1": 80, "S2": 0})
+    solution = solve(case)
+    # landed 300 + 10; 80 MW x 1/4 h x 310 = 6,200; 20 MW x 1/4 h x 20,000 = 100,000
+    assert solution.bid == (Segment(77, 1, 80, 310),)
+    assert solution.label == OPTIMUM
+    assert solution.objective_cny == pytest.approx(106_200)
+
+
+def test_a_bid_that_must_clear_in_a_dear_scenario_pays_half_of_what_stands_above_the_cheap_one():
+    case = problem([[300, 9_000], [400, 9_000]], [[80], [80]], {"S1": 80, "S2": 0})
+    solution = solve(case)
+    assert solution.bid == (Segment(77, 1, 80, 410),)
+    # cheap: (410 + 310) / 2 = 360, dear: 410; 80 MW x 1/4 h x 385 = 7,700
+    assert solution.objective_cny == pytest.approx(7_700)
+
+
+def test_demand_response_cheaper_than_the_import_takes_its_place_for_its_minimum_duration():
+    case = problem(
+        [[2_000, 9_000]], [[50, 50, 50, 50]], {"S1": 80, "S2": 0}, demand_response=[programme(mw=50)]
+    )
+    solution = solve(case)
+    assert solution.bid == ()
+    assert solution.objective_cny == pytest.approx(50 * 1 * 1_500)  # 50 MW, one hour, 1,500 元/MWh
+
+
+def test_a_gap_shorter_than_the_minimum_duration_still_costs_the_whole_event():
+    dear = problem([[2_000, 9_000]], [[50]], {"S1": 80, "S2": 0}, demand_response=[programme(mw=50)])
+    # a quarter of an hour of import at 2,010 is 25,125; an hour of response 75,000
+    assert solve(dear).bid == (Segment(77, 1, 50, 2_010),)
+
+
+def test_a_programme_called_with_the_bid_is_called_alike_in_every_scenario():
+    gaps = [[50, 50, 50, 50], [0, 0, 0, 0]]
+    closed = {"S1": 0, "S2": 0}
+    later = problem([[300, 300]] * 2, gaps, closed, demand_response=[programme(mw=50)])
+    early = problem([[300, 300]] * 2, gaps, closed, demand_response=[programme(mw=50, with_the_bid=True)])
+    assert solve(later).objective_cny == pytest.approx(0.5 * 75_000)
+    assert solve(early).objective_cny == pytest.approx(75_000)
+
+
+def test_a_programme_paid_by_the_event_costs_the_same_for_one_hour_and_for_four():
+    assert programme(per_mwh=0, per_event=6_000).cny_per_mw(4) == 6_000
+    assert programme(per_mwh=0, per_event=6_000).cny_per_mw(16) == 6_000
+
+
+def test_customers_are_called_once_a_day_so_two_events_share_the_capability():
+    gaps = np.zeros((1, 20))
+    gaps[0, :4] = 50
+    gaps[0, 16:] = 50
+    case = problem(
+        [[300, 300]], gaps, {"S1": 0, "S2": 0}, demand_response=[programme(mw=50, maximum=8)], first=60
+    )
+    # one hour of the two is served; the other loses 50 MWh
+    assert solve(case).objective_cny == pytest.approx(50 * 1_500 + 50 * 20_000)
+
+
+def test_surplus_energy_is_credited_at_the_provincial_price_and_nothing_without_one():
+    gaps, prices, atc = [[80], [40]], [[300, 9_000]] * 2, {"S1": 80, "S2": 0}
+    without, valued = problem(prices, gaps, atc), problem(prices, gaps, atc, provincial=200)
+    # 80 MW x 1/4 h x 310 = 6,200; in the second scenario 40 MW are too much: half of 10 MWh x 200
+    assert solve(without).objective_cny == pytest.approx(6_200)
+    assert solve(valued).objective_cny == pytest.approx(6_200 - 0.5 * 10 * 200)
+
+
+def test_a_day_without_a_gap_is_not_bid_for():
+    solution = solve(problem([[300, 300]], [[0, 0]], {"S1": 80, "S2": 80}))
+    assert (solution.bid, solution.label, solution.objective_cny) == ((), NO_NEED, 0.0)
+
+
+def test_what_is_not_met_by_any_path_is_not_bid_and_lost():
+    case = problem([[20_000, 20_000]], [[40]], {"S1": 80, "S2": 80})  # above the cap of 10,000
+    assert solve(case).bid == ()
+    assert solve(case).objective_cny == pytest.approx(40 * 0.25 * 20_000)
+
+
+def test_a_search_that_ends_without_a_bid_says_so_instead_of_returning_nothing():
+    with pytest.raises(NoBidFoundError, match="without a bid"):
+        solve(random_case(3), time_limit=0.0)
+
+
+def random_case(seed, *, shared=False, periods=4, count=4):
+    random = np.random.default_rng(seed)
+    paths = paths_of(
+        ("A-1", "OUT", "A", "25", "0.005"),
+        ("A-1", "S1", "A", "50.8", "0.07"),
+        ("A-2", "OUT", "A", "25", "0.005"),
+        ("A-2", "S2", "A", "58.95", "0.065"),
+        ("B-1", "S3", "B", "68", "0.0071"),
+    )
+    prices = random.uniform(200, 600, (count, 2, periods))
+    gaps = np.maximum(random.normal(220, 150, (count, periods)), 0)
+    atc = {"S1": 70.0, "S2": 110.0, "S3": 150.0, "OUT": 120.0 if shared else 500.0}
+    dr = [
+        programme("EARLY", 40, per_mwh=900, with_the_bid=True),
+        programme("LATE", 30, per_mwh=0, per_event=1_400),
+    ]
+    weights = random.dirichlet(np.full(count, 5.0))
+    return problem(prices, gaps, atc, probability=weights, paths=paths, demand_response=dr, provincial=250)
+
+
+@SMALL
+@given(st.integers(0, 10**6))
+def test_the_bid_costs_under_the_rule_exactly_what_the_model_says(seed):
+    """Non-anticipative: the rule knows only the bid, so a model that chose afterwards would promise less."""
+    case = random_case(seed)
+    solution = solve(case)
+    assert cost(solution.bid, case) == pytest.approx(solution.objective_cny, abs=0.02)
+    assert solution.bound_cny <= solution.objective_cny + 1e-6
+
+
+@SMALL
+@given(st.integers(0, 10**6))
+def test_the_bid_is_not_dearer_than_the_flat_bids_or_buying_nothing_and_passes_the_check(seed):
+    case = random_case(seed, shared=True)
+    solution = solve(case)
+    own = cost(solution.bid, case)
+    for other in (flat_bid(case, 10_000), flat_bid(case, 3_000), ()):
+        assert own <= cost(other, case) + 0.01
+    assert problems(bid_frame(solution.bid, "SD"), limits_of(case)) == []
+
+
+def test_the_optimum_is_clearly_below_both_flat_bids_and_buying_nothing():
+    case = random_case(7)
+    own = cost(solve(case).bid, case)
+    assert own < 0.8 * cost(flat_bid(case, 3_000), case)
+    assert own < 0.5 * cost(flat_bid(case, 10_000), case)
+    assert own < cost((), case)
+
+
+def test_the_same_problem_gives_the_same_bid():
+    assert solve(random_case(3)) == solve(random_case(3))
+
+
+def test_expected_cost_is_the_sum_of_its_components_to_the_fen_and_of_its_scenarios():
+    case = random_case(11)
+    result = outcome(import_by_rule(solve(case).bid, case), case)
+    costs = result.expected()
+    parts = (costs.purchase_fen, costs.response_fen, costs.shortage_fen, costs.surplus_fen)
+    assert costs.total_fen == sum(parts)
+    assert costs.total_cny == Decimal(sum(parts)) / 100
+    assert float(costs.total_cny) == pytest.approx(
+        float(result.probability @ result.scenario_cost_cny()), abs=0.02
+    )
+    assert costs.surplus_fen <= 0 <= min(parts[:3])
+
+
+def test_the_mean_of_the_worst_fifth_takes_the_dearest_scenarios_first():
+    case = problem(
+        [[300, 300]] * 4, [[40], [0], [80], [10]], {"S1": 0, "S2": 0}, probability=[0.1, 0.4, 0.1, 0.4]
+    )
+    result = outcome(import_by_rule((), case), case)
+    # lost load alone: 80 MW x 1/4 h x 20,000 = 400,000 and 200,000, each with half of the worst fifth
+    assert result.cvar_cny(0.2) == pytest.approx(300_000)
+    with pytest.raises(ValueError, match="worst fifth"):
+        result.cvar_cny(0.0)
+
+
+class TestShadowPrices:
+    def test_one_more_mw_of_capability_saves_the_lost_load_less_the_landed_price(self):
+        solution = solve(problem([[300, 900]], [[100]], {"S1": 80, "S2": 0}))
+        price = {(one.kind, one.name): one.shadow_price_cny_per_mwh for one in solution.limits}
+        assert price["transfer_capability", "S1"] == pytest.approx(20_000 - 310)
+        assert price["gap", "SD"] == pytest.approx(20_000)
+        assert price["need", "SD"] == pytest.approx(0)
+
+    def test_the_declared_need_binds_where_it_is_below_the_gap(self):
+        solution = solve(problem([[300, 900]], [[100]], {"S1": 80, "S2": 0}, need=60))
+        price = {(one.kind, one.name): one.shadow_price_cny_per_mwh for one in solution.limits}
+        assert price["need", "SD"] == pytest.approx(20_000 - 310)
+        assert price["transfer_capability", "S1"] == pytest.approx(0)
+
+    def test_every_shadow_price_lies_between_the_finite_differences_on_its_two_sides(self):
+        case, step = random_case(2, periods=3, count=3), 1.0
+        solution = solve(case)
+        levels = {int(t): [] for t in case.scenarios.at_risk()}
+        for one in solution.bid:
+            levels[one.period].append(one.price_cny_per_mwh)
+        base, limits = shadow_prices(case, levels)
+        assert limits == list(solution.limits)
+        equal = 0
+        for one in (one for run in binding_runs(limits) for one in run):
+            hours = 1.0 if one.period is None else 0.25
+            sign = -1.0 if one.kind == "gap" else 1.0
+            how = {
+                "transfer_capability": {"section": one.name, "period": one.period},
+                "need": {"need": one.period},
+                "demand_response": {
+                    "programme_index": ["EARLY", "LATE"].index(one.name) if one.period is None else 0
+                },
+                "gap": {"gap": one.period},
+            }[one.kind]
+            more = sign * (base - shadow_prices(moved(case, **how, by=step), levels)[0])
+            less = sign * (shadow_prices(moved(case, **how, by=-step), levels)[0] - base)
+            worth = one.shadow_price_cny_per_mwh * hours * step
+            low, high = sorted((more, less))
+            assert low - 1e-4 <= worth <= high + 1e-4, one
+            equal += abs(more - less) < 1e-4
+        assert equal >= 5  # away from a kink both sides are equal and so is the dual
+
+    def test_neighbouring_periods_of_one_limit_are_one_run(self):
+        solution = solve(problem([[300, 900]], [[100, 120]], {"S1": 80, "S2": 0}))
+        runs = {
+            (run[0].kind, run[0].name): [one.period for one in run] for run in binding_runs(solution.limits)
+        }
+        assert runs["transfer_capability", "S1"] == [77, 78]
