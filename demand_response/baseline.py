@@ -189,16 +189,18 @@ def _x_of_y(
 def _same_day_3_2(task: _Task) -> FloatArray:
     """Flat mean of 3 hours before and 2 after the event, the adjoining hours skipped (PJM; TC-06c)."""
     hour, window, periods = task.hour, task.window, len(task.event_day)
-    used = [
-        *range(window.start - 4 * hour, window.start - hour),
-        *range(window.stop + hour, window.stop + 3 * hour),
-    ]
+    used = same_day_periods(window.start, window.stop, hour)
     if used[0] < 0 or used[-1] >= periods:
         raise NotEnoughHistory(
             f"same_day_3_2 needs periods {used[0] + 1} to {used[-1] + 1} of {task.event_date}, but the day has "
             f"1 to {periods}; choose a method that uses past days for an event this close to midnight."
         )
     return np.full(periods, _event_day_readings(task, used).mean())
+
+
+def same_day_periods(start: int, stop: int, hour: int) -> list[int]:
+    """0-based periods of 3 hours before and 2 after an event from ``start`` to before ``stop``, an hour apart."""
+    return [*range(start - 4 * hour, start - hour), *range(stop + hour, stop + 3 * hour)]
 
 
 def _match_3(task: _Task, days: PastDays, reasons: dict[dt.date, str]) -> tuple[list[int], FloatArray]:
@@ -219,23 +221,27 @@ def _match_3(task: _Task, days: PastDays, reasons: dict[dt.date, str]) -> tuple[
 def _regression(task: _Task, days: PastDays, reasons: dict[dt.date, str]) -> tuple[list[int], FloatArray]:
     """Least squares, one equation a period: level + trend by date + weekday effects, over all eligible days.
 
-    Features are written relative to the event day, so that the level is the forecast. Weekday effects enter
-    once the event's weekday and every other weekday in use have been seen twice.
+    Features are written relative to the event day, so that the level is the forecast (``level_weights``).
     """
     least = X_OF_Y["mean_10_of_10"][task.day_type != "workday"].look
     rows = _candidates(task, days, reasons, look=None, least=least)
-    dates = [days.dates[row] for row in rows]
+    weights = level_weights([days.dates[row] for row in rows], task.event_date)
+    profile = np.full(len(task.event_day), np.nan)
+    profile[task.needed] = (weights[:, None] * days.kw[np.ix_(rows, task.needed)]).sum(axis=0)
+    return rows, profile
+
+
+def level_weights(dates: Sequence[dt.date], event_date: dt.date) -> FloatArray:
+    """How much the load of each day counts in the regression's forecast: the level's row of the pseudo-inverse.
+
+    Weekday effects enter once the event's weekday and every other weekday in use have been seen twice.
+    """
     weekdays = [date.weekday() for date in dates]
-    today = task.event_date.weekday()
-    features = [np.ones(len(rows)), np.array([(date - task.event_date).days for date in dates]) / 7]
+    today = event_date.weekday()
+    features = [np.ones(len(dates)), np.array([(date - event_date).days for date in dates]) / 7]
     if min(weekdays.count(weekday) for weekday in (today, *weekdays)) >= 2:
         features += [np.array(weekdays) == weekday for weekday in sorted({*weekdays} - {today})]
-    fitted, *_ = np.linalg.lstsq(
-        np.column_stack(features).astype(np.float64), days.kw[np.ix_(rows, task.needed)], rcond=None
-    )
-    profile = np.full(len(task.event_day), np.nan)
-    profile[task.needed] = fitted[0]
-    return rows, profile
+    return np.asarray(np.linalg.pinv(np.column_stack(features).astype(np.float64))[0], dtype=np.float64)
 
 
 def _adjusted(

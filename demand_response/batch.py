@@ -9,20 +9,20 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from demand_response.baseline import (
+    MATCHED_DAYS,
     X_OF_Y,
     Baseline,
-    NotEnoughHistory,
     XOfY,
-    baseline,
     check_call,
+    level_weights,
+    same_day_periods,
 )
 from demand_response.day_selection import (
     LOOK_BACK_DAYS,
@@ -118,8 +118,7 @@ def baselines(
 
     kw: (participants, days, 24, 48 or 96), NaN for a gap or a day without readings; days on or after the event
     are not looked at. event_day: (participants, periods). barred: (participants, days), True where the caller
-    excludes a day. Averages over days work on all rows together, the other methods one by one.
-    Raises ValueError for a bad argument as ``baseline`` does.
+    excludes a day. Raises ValueError for a bad argument as ``baseline`` does.
     """
     people, days, periods = kw.shape
     window = check_call(
@@ -136,37 +135,27 @@ def baselines(
             f"The history has shape {kw.shape}, {len(dates)} dates and event days of shape {event_day.shape}; give one "
             "date a day, each once, and one event day a participant."
         )
-    off = np.zeros((people, days), np.bool_) if barred is None else barred
     result = _nothing(tuple(dates), people, last_period - first_period + 1)
-    terms: dict[str, Any] = {
-        "adjustment": adjustment,
-        "adjustment_window": adjustment_window,
-        "adjustment_cap": adjustment_cap,
-    }
-    if method in X_OF_Y:
-        kind = (calendar or WeekCalendar()).day_type(event_date)
-        recent = _alike(dates, event_date, kind, calendar or WeekCalendar())
-        ahead = slice(0, 0) if window is None else slice(window[0] - 1, window[1])
-        needed = np.r_[first_period - 1 : last_period, ahead].astype(np.intp)
-        width = last_period - first_period + 1
-        rule = X_OF_Y[method][kind != "workday"]
-        profile = _x_of_y(kw, recent, ~off[:, recent], rule, needed, width, result)
-        _adjusted(profile, width, event_day[:, ahead], adjustment, adjustment_cap, result)
-        return result
-    for row in range(people):
-        excluded = {dates[day]: "" for day in np.flatnonzero(off[row]).tolist()}
-        history = pd.DataFrame(kw[row], index=list(dates))
-        try:
-            one = baseline(
-                history, event_date, event_day[row], first_period, last_period, method,
-                calendar=calendar, excluded=excluded, **terms,
-            )  # fmt: skip
-        except NotEnoughHistory:
-            continue
-        result.curve[row], result.adjustment[row] = one.curve, one.adjustment
-        result.used[row] = [day in set(one.days_used) for day in dates]
-        result.low_usage[row] = [one.excluded.get(day) == LOW_USAGE for day in dates]
-        result.missing[row] = [one.excluded.get(day) == MISSING_DATA for day in dates]
+    ahead = slice(0, 0) if window is None else slice(window[0] - 1, window[1])
+    needed = np.r_[first_period - 1 : last_period, ahead].astype(np.intp)
+    if method == "same_day_3_2":
+        profile = _same_day(event_day, (first_period, last_period), needed)
+    else:
+        days_off = calendar or WeekCalendar()
+        kind = days_off.day_type(event_date)
+        recent = _alike(dates, event_date, kind, days_off)
+        allowed = np.ones((people, len(recent)), np.bool_) if barred is None else ~barred[:, recent]
+        choice = _Choice(kw, recent, allowed, needed, last_period - first_period + 1)
+        if method == "match_3":
+            profile = _match_3(choice, event_day, (first_period, last_period), result)
+        elif method == "regression":
+            least = X_OF_Y["mean_10_of_10"][kind != "workday"].look
+            profile = _regression(choice, event_date, least, result)
+        else:
+            profile = _x_of_y(choice, X_OF_Y[method][kind != "workday"], result)
+    _adjusted(
+        profile, last_period - first_period + 1, event_day[:, ahead], adjustment, adjustment_cap, result
+    )
     return result
 
 
@@ -195,36 +184,135 @@ def _alike(dates: Sequence[dt.date], event_date: dt.date, kind: str, calendar: C
     return np.array(sorted(inside, key=lambda day: dates[day], reverse=True), dtype=np.intp)
 
 
-def _x_of_y(
-    kw: FloatArray,
-    recent: NDArray[np.intp],
-    allowed: BoolArray,
-    rule: XOfY,
-    needed: NDArray[np.intp],
-    width: int,
-    result: Baselines,
-) -> FloatArray:
-    """Mean load of the kept days over ``needed``, the event window first: (participants, needed); notes the days."""
-    people = len(kw)
-    profile = np.full((people, len(needed)), np.nan)
-    if not people or len(recent) < rule.look:
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Days to choose from: columns ``recent`` of kw, most recent first. needed: periods, the event's ``width`` first.
+
+    allowed: (participants, recent), False where the caller excludes a day.
+    """
+
+    kw: FloatArray
+    recent: NDArray[np.intp]
+    allowed: BoolArray
+    needed: NDArray[np.intp]
+    width: int
+
+    def loads(self, periods: NDArray[np.intp]) -> FloatArray:
+        """(participants, recent, periods)."""
+        return self.kw[:, self.recent[:, None], periods]
+
+    def nothing(self) -> FloatArray:
+        return np.full((len(self.kw), len(self.needed)), np.nan)
+
+    def note(
+        self,
+        result: Baselines,
+        rows: NDArray[np.intp],
+        *,
+        used: BoolArray,
+        low: BoolArray,
+        missing: BoolArray,
+    ) -> None:
+        """Write down what became of the days of ``rows``."""
+        place = rows[:, None], self.recent
+        result.used[place], result.low_usage[place], result.missing[place] = (
+            used[rows],
+            low[rows],
+            missing[rows],
+        )
+
+
+def _x_of_y(choice: _Choice, rule: XOfY, result: Baselines) -> FloatArray:
+    """Mean load of the kept days over the needed periods, (participants, needed)."""
+    profile = choice.nothing()
+    if not len(choice.kw) or len(choice.recent) < rule.look:
         return profile
-    loads = kw[:, recent[:, None], needed]
+    loads = choice.loads(choice.needed)
     whole = ~np.isnan(loads).any(axis=2)
-    able = allowed & whole
-    chosen, seen, energy = _candidates(loads[:, :, :width], able, rule.look)
+    able = choice.allowed & whole
+    chosen, seen, energy = _candidates(loads[:, :, : choice.width], able, rule.look)
     order = np.argsort(np.where(chosen, -energy, np.inf), axis=1, kind="stable")
     kept = order[:, rule.skip : rule.skip + rule.keep]
     rows = np.flatnonzero(chosen.sum(axis=1) >= rule.look)
     profile[rows] = loads[rows[:, None], kept[rows]].mean(axis=1)
-
     used = np.zeros_like(chosen)
     np.put_along_axis(used, kept, values=True, axis=1)
-    place = rows[:, None], recent
-    result.used[place] = used[rows]
-    result.low_usage[place] = (seen & able & ~chosen)[rows]
-    result.missing[place] = (seen & allowed & ~whole)[rows]
+    choice.note(result, rows, used=used, low=seen & able & ~chosen, missing=seen & choice.allowed & ~whole)
     return profile
+
+
+def _match_3(choice: _Choice, event_day: FloatArray, event: tuple[int, int], result: Baselines) -> FloatArray:
+    """Mean of the three days most alike outside the event; those who lack the same readings of the day together."""
+    profile = choice.nothing()
+    hour = event_day.shape[1] // 24
+    far = np.ones(event_day.shape[1], np.bool_)
+    far[max(event[0] - 1 - hour, 0) : event[1] + hour] = False
+    known = ~np.isnan(event_day) & far
+    patterns, member = np.unique(known, axis=0, return_inverse=True)
+    for place, pattern in enumerate(patterns):
+        rows = np.flatnonzero(member.ravel() == place)
+        alike = np.flatnonzero(pattern)
+        if not alike.size or len(choice.recent) < MATCHED_DAYS:
+            continue
+        mine = replace(choice, kw=choice.kw[rows], allowed=choice.allowed[rows])
+        loads, outside = mine.loads(mine.needed), mine.loads(alike)
+        whole = ~(np.isnan(loads).any(axis=2) | np.isnan(outside).any(axis=2))
+        able = mine.allowed & whole
+        chosen, _, _ = _candidates(loads[:, :, : mine.width], able, able.shape[1])
+        distance = ((outside - event_day[rows][:, None, alike]) ** 2).sum(axis=2)
+        kept = np.argsort(np.where(chosen, distance, np.inf), axis=1, kind="stable")[:, :MATCHED_DAYS]
+        enough = np.flatnonzero(chosen.sum(axis=1) >= MATCHED_DAYS)
+        profile[rows[enough]] = loads[enough[:, None], kept[enough]].mean(axis=1)
+        used = np.zeros_like(chosen)
+        np.put_along_axis(used, kept, values=True, axis=1)
+        part = _rows(result, rows)
+        mine.note(part, enough, used=used, low=able & ~chosen, missing=mine.allowed & ~whole)
+        result.used[rows], result.low_usage[rows], result.missing[rows] = (
+            part.used,
+            part.low_usage,
+            part.missing,
+        )
+    return profile
+
+
+def _regression(choice: _Choice, event_date: dt.date, least: int, result: Baselines) -> FloatArray:
+    """The level at the event day; participants with the same days share one set of weights."""
+    profile = choice.nothing()
+    if not len(choice.kw) or not len(choice.recent):
+        return profile
+    loads = choice.loads(choice.needed)
+    whole = ~np.isnan(loads).any(axis=2)
+    able = choice.allowed & whole
+    chosen, _, _ = _candidates(loads[:, :, : choice.width], able, able.shape[1])
+    enough = np.flatnonzero(chosen.sum(axis=1) >= least)
+    patterns, member = np.unique(chosen[enough], axis=0, return_inverse=True)
+    for place, pattern in enumerate(patterns):
+        rows, days = enough[member.ravel() == place], np.flatnonzero(pattern)
+        weights = level_weights([result.dates[day] for day in choice.recent[days].tolist()], event_date)
+        profile[rows] = (weights[:, None] * loads[rows[:, None], days]).sum(axis=1)
+    choice.note(result, enough, used=chosen, low=able & ~chosen, missing=choice.allowed & ~whole)
+    return profile
+
+
+def _same_day(event_day: FloatArray, event: tuple[int, int], needed: NDArray[np.intp]) -> FloatArray:
+    """Flat mean of the event day's own hours before and after (PJM 3+2); NaN where one of them is missing."""
+    hour = event_day.shape[1] // 24
+    used = same_day_periods(event[0] - 1, event[1], hour)
+    if used[0] < 0 or used[-1] >= event_day.shape[1]:
+        return np.full((len(event_day), len(needed)), np.nan)
+    level = np.ascontiguousarray(event_day[:, used]).mean(axis=1)
+    return np.repeat(level[:, None], len(needed), axis=1)
+
+
+def _rows(result: Baselines, rows: NDArray[np.intp]) -> Baselines:
+    return Baselines(
+        result.dates,
+        result.curve[rows],
+        result.used[rows],
+        result.low_usage[rows],
+        result.missing[rows],
+        result.adjustment[rows],
+    )
 
 
 def _candidates(window: FloatArray, able: BoolArray, look: int) -> tuple[BoolArray, BoolArray, FloatArray]:

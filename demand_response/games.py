@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -29,6 +30,7 @@ __all__ = [
     "nucleolus",
     "proportional",
     "random_arrival",
+    "random_arrival_interval",
     "random_arrival_sampled",
     "serial",
     "shapley_exact",
@@ -107,9 +109,37 @@ def random_arrival(cost: Number, claims: Sequence[Number]) -> list[Fraction]:
 def random_arrival_sampled(cost: int, claims: Sequence[int], samples: int, seed: int) -> list[Fraction]:
     """Random arrival over ``samples`` random orders; whole numbers in, sums to the cost exactly.
 
-    Each order is one cumulative sum. Deterministic by seed. Raises ValueError as ``proportional`` does,
+    Deterministic by seed. Raises ValueError as ``proportional`` does,
     OverflowBoundError when samples x claims could pass int64.
     """
+    totals, _ = _arrivals(cost, claims, samples, seed)
+    return [Fraction(total, samples) for total in totals]
+
+
+def random_arrival_interval(
+    cost: int, claims: Sequence[int], samples: int, seed: int, *, confidence: float = 0.95
+) -> list[tuple[float, float, float]]:
+    """(low, mean, high) of each share of ``random_arrival_sampled``: mean +- z x standard error, within [0, claim].
+
+    The normal interval of the mean of independent orders; deterministic by seed. Raises ValueError for fewer than two
+    samples or a confidence outside (0, 1), else as ``random_arrival_sampled``.
+    """
+    if samples < 2 or not 0 < confidence < 1:
+        raise ValueError(
+            f"An interval needs two samples or more and a confidence between 0 and 1; {samples} and {confidence} are given."
+        )
+    totals, squares = _arrivals(cost, claims, samples, seed)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    found = []
+    for total, square, claim in zip(totals, squares, claims, strict=True):
+        mean = total / samples
+        half = z * math.sqrt(max(square / samples - mean * mean, 0.0) / (samples - 1))
+        found.append((max(mean - half, 0.0), mean, min(mean + half, float(claim))))
+    return found
+
+
+def _arrivals(cost: int, claims: Sequence[int], samples: int, seed: int) -> tuple[list[int], list[float]]:
+    """Sum and sum of squares of each claimant's take over random orders; each order is one cumulative sum."""
     C, b = _claims(cost, claims)
     if samples < 1:
         raise ValueError(f"{samples} samples give no mean; take at least 1.")
@@ -119,13 +149,15 @@ def random_arrival_sampled(cost: int, claims: Sequence[int], samples: int, seed:
             "take fewer samples or check the unit of the claims (fen)."
         )
     whole = np.array([int(claim) for claim in b], dtype=np.int64)
-    totals = np.zeros_like(whole)
+    totals, squares = np.zeros_like(whole), np.zeros(whole.shape)
     generator = np.random.default_rng(seed)
     for _ in range(samples):
         order = generator.permutation(len(whole))
         reached = np.minimum(whole[order].cumsum(), int(C))
-        totals[order] += np.diff(reached, prepend=0)
-    return [Fraction(total, samples) for total in totals.tolist()]
+        taken = np.diff(reached, prepend=0)
+        totals[order] += taken
+        squares[order] += taken.astype(np.float64) ** 2
+    return [int(total) for total in totals], [float(square) for square in squares]
 
 
 def airport(costs: Sequence[Number]) -> list[Fraction]:

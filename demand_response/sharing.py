@@ -78,7 +78,7 @@ class EventCase:
 
     cost_fen: payments less penalties; negative is a credit. response_wh: as ``event_response``.
     known_to_day_ahead: announced before day-ahead clearing, so that it moved that price too. rise: how the price
-    without the response is found, named by ``model``.
+    without the response is found, named by ``model``; rise_day_ahead: another way for that price.
     """
 
     event: Event
@@ -88,6 +88,7 @@ class EventCase:
     policy: Policy
     known_to_day_ahead: bool
     rise: Rise = stack_rise
+    rise_day_ahead: Rise | None = None
     model: str = STACK
 
 
@@ -142,12 +143,13 @@ def share(case: EventCase) -> Shared:
     market, policy, cap = case.market, case.policy, case.policy.price_cap
     nothing = np.zeros(PERIODS, np.int64)
 
-    def without(price: IntArray) -> IntArray:
+    def without(price: IntArray, rise: Rise) -> IntArray:
         headroom = np.full(PERIODS, INT64_MAX) if cap is None else np.maximum(cap - price, 0)
-        return case.rise(market.load_wh, price, case.response_wh, headroom)
+        return rise(market.load_wh, price, case.response_wh, headroom)
 
-    rise_rt = without(market.price_real_time)
-    rise_da = without(market.price_day_ahead) if case.known_to_day_ahead else nothing  # ruling 25
+    rise_rt, rise_da = without(market.price_real_time, case.rise), nothing
+    if case.known_to_day_ahead:  # ruling 25
+        rise_da = without(market.price_day_ahead, case.rise_day_ahead or case.rise)
     benefit = exposure_benefit(
         rise_da, rise_rt, market.day_ahead_wh, market.contract_wh, market.use_wh, market.other_gain
     )

@@ -32,7 +32,7 @@ from reports.session_words import SessionLabels
 DECIMALS = {
     "sell_mw": 6,
     "buy_mw": 6,
-    "sell_price": 3,
+    "sell_price": 6,
     "converted_buy_price": 6,
     "spread": 6,
     "price_cny_per_mwh": 3,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from demand_response.sharing import Shared, share
 from jobs.dr_case import SettledEvent, settle_one, valid_reductions
 from jobs.dr_events import EVENT_TABLES, MonthEvents, given
 from jobs.dr_loads import LOOK_BACK, read_loads
+from jobs.dr_sessions import counterfactual_case, session_inputs
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster
 from market.money import half_up, scaled
@@ -24,7 +26,15 @@ from settlement.findings import Finding, Severity
 from settlement.month import EventAmount
 from warehouse.home import Home
 
-__all__ = ["EVENT_TABLES", "LOOK_BACK", "MonthEvents", "MonthResponse", "record_event", "settle_events"]
+__all__ = [
+    "EVENT_TABLES",
+    "LOOK_BACK",
+    "MonthEvents",
+    "MonthResponse",
+    "record_event",
+    "session_inputs",
+    "settle_events",
+]
 
 
 @dataclass
@@ -52,8 +62,10 @@ def settle_events(
         return result
     first, last = min(events.days), max(events.days)
     book = read_loads(home, events.awarded(), first - LOOK_BACK, last + timedelta(days=1), as_of)
+    counterfactual = partial(counterfactual_case, home, rules=rules, as_of=as_of)
     for event in events.events:
-        settled = settle_one(event, events, book, inputs.kept[event.date], roster, rules, result.findings)
+        market = inputs.kept[event.date]
+        settled = settle_one(event, events, book, market, roster, rules, result.findings, counterfactual)
         record_event(settled, events.enrolments(event), roster, result)
     return result
 

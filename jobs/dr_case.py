@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -48,8 +48,12 @@ def settle_one(
     roster: Roster,
     rules: ProvincialRules,
     findings: list[Finding],
+    counterfactual: Callable[[EventCase], EventCase],
 ) -> SettledEvent:
-    """Settle and prepare to share one event; adds to ``findings`` what is odd about its awards."""
+    """Settle and prepare to share one event; adds to ``findings`` what is odd about its awards.
+
+    counterfactual: puts into the case how its price without the response is found.
+    """
     program = events.program(event, rules)
     commitments = tuple(events.commitments(event, rules, roster, findings))
     shares_cost = program.shares_cost or on(
@@ -68,7 +72,7 @@ def settle_one(
     )
     case = None
     if not any(one.payment_fen is None for one in outcomes) and not _incomplete(market):
-        case = _case(event, outcomes, market, roster, rules)
+        case = counterfactual(_case(event, outcomes, market, roster, rules))
     return SettledEvent(event, program, commitments, outcomes, market, shares_cost, case)
 
 

@@ -19,6 +19,7 @@ from settlement.interprovincial import Section, Trade, TradeSettlement, settle_t
 from settlement.trade_checks import Province, checked_trades
 
 TRADE_TABLES = ("sections", "paths", "trades")
+NO_SECTION = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def path_sections(
     lacking: dict[tuple[str, str], list[date]] = defaultdict(list)
     later: dict[str, Finding] = {}
     for path_id, day in wanted:
-        rows = {section_id: in_force[day].get(section_id, []) for section_id in named[path_id]}
-        broken = [section_id for section_id, of in rows.items() if len(of) != 1 or not _given(of[0].owner_id)]
-        for section_id in broken if rows else [""]:
+        steps = [(section_id, in_force[day].get(section_id, [])) for section_id in named[path_id]]
+        broken = [section_id for section_id, rows in steps if len(rows) != 1 or not _given(rows[0].owner_id)]
+        for section_id in broken if steps else [NO_SECTION]:
             lacking[path_id, section_id].append(day)
-        if rows and not broken:
-            found[path_id, day] = [_section(of[0]) for of in rows.values()]
-        for (row,) in (of for of in rows.values() if len(of) == 1):
+        if steps and not broken:
+            found[path_id, day] = [_section(rows[0]) for _, rows in steps]
+        for row in (row for _, rows in steps for row in rows):
             if (said := _effective_later(row, day)) is not None:
                 later[row.section_id] = said
     return PathSections(

@@ -36,12 +36,12 @@ SESSION = (
     Column("stage", codes=STAGES, required=False),
     Column("round", Kind.INTEGER, required=False),
 )
-SEGMENTS = (
+SEGMENTS = (  # more decimals than the input tables keep: a study may clear finer steps than the market's
     Column("node"),
     Column("period", Kind.INTEGER),
     Column("segment", Kind.INTEGER),
-    Column("mw", Kind.DECIMAL, 6),
-    Column("price_cny_per_mwh", Kind.DECIMAL, 3),
+    Column("mw", Kind.DECIMAL, 9),
+    Column("price_cny_per_mwh", Kind.DECIMAL, 6),
 )
 BIDS = (*SEGMENTS, Column("version", Kind.INTEGER, required=False))
 PATHS = (
@@ -52,11 +52,11 @@ PATHS = (
     Column("buyer_node"),
 )
 RATES = (
-    Column("tariff_cny_per_mwh", Kind.DECIMAL, 3),
-    Column("loss_rate", Kind.DECIMAL, 8),
+    Column("tariff_cny_per_mwh", Kind.DECIMAL, 6),
+    Column("loss_rate", Kind.DECIMAL, 12),
     Column("loss_included", Kind.FLAG, required=False),
 )
-CAPABILITY = (Column("section_id"), Column("period", Kind.INTEGER), Column("mw", Kind.DECIMAL, 6))
+CAPABILITY = (Column("section_id"), Column("period", Kind.INTEGER), Column("mw", Kind.DECIMAL, 9))
 
 
 class SessionFileError(ValueError):

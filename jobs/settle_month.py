@@ -17,14 +17,21 @@ from uuid import UUID
 
 import pandas as pd
 
-from jobs.demand_response import EVENT_TABLES, LOOK_BACK, MonthEvents, MonthResponse, settle_events
+from jobs.demand_response import (
+    EVENT_TABLES,
+    LOOK_BACK,
+    MonthEvents,
+    MonthResponse,
+    session_inputs,
+    settle_events,
+)
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
-from jobs.roster import METERED_KINDS, Roster, dated_in
+from jobs.roster import METERED_KINDS, Roster, dated_in, valid_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
-from market.profiles import RuleProfile, profile
+from market.profiles import ChargeMatrix, RuleProfile, profile
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.month import MonthSettlement, settle_month
@@ -41,6 +48,7 @@ from warehouse.records import read_records, record_inputs
 KINDS = ("draft", "final", "correction")
 MONTH_RECORDS = ("participants", "meters", "contracts", *TRADE_TABLES, "capacity_available")
 LOCK = "settlement"
+ACCOUNTS = "accounts.parquet"
 
 
 class NothingToSettleError(ValueError):
@@ -78,9 +86,10 @@ def settle(
     as_of = as_of or newest_recorded_at(home)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
-        inputs = month_inputs(home, month, as_of)
+        before = _month_before(home, month)
+        inputs = (*month_inputs(home, month, as_of, rules), *_carried_from(before))
         newest = runs.latest_run(home, kind, str(month))
-        compute = partial(_compute, home, month, rules, as_of, progress)
+        compute = partial(_compute, home, month, rules, as_of, before, progress)
         if newest is not None and _identity(month, kind, rules, inputs, newest.previous).run_id == UUID(
             newest.run_id
         ):
@@ -99,9 +108,12 @@ def settle(
         return MonthRun(runs.write_run(home, identity, number, as_of, compute), computed=True)
 
 
-def month_inputs(home: Home, month: Month, as_of: datetime | None) -> tuple[runs.InputFile, ...]:
+def month_inputs(
+    home: Home, month: Month, as_of: datetime | None, rules_used: RuleProfile
+) -> tuple[runs.InputFile, ...]:
     """The delivered files that the month rests on, by hash (ruling 13)."""
-    history = min((start for start in _event_history(home, month, as_of)), default=month.first)
+    days = _event_days(home, month, as_of)
+    history = min((day - LOOK_BACK for day in days), default=month.first)
     delivered = [
         *(
             entry
@@ -115,6 +127,7 @@ def month_inputs(home: Home, month: Month, as_of: datetime | None) -> tuple[runs
                 home, table, history if table == "meter_readings" else month.first, month.after, as_of=as_of
             )
         ),
+        *session_inputs(home, days, rules_used.settled[0], as_of),
     ]
     if not any(curve_inputs(home, "meter_readings", month.first, month.after, as_of=as_of)):
         raise NothingToSettleError(
@@ -123,8 +136,8 @@ def month_inputs(home: Home, month: Month, as_of: datetime | None) -> tuple[runs
     return tuple(sorted({runs.InputFile(f"{sha[:16]}/{name}", sha, rows) for sha, name, rows in delivered}))
 
 
-def _event_history(home: Home, month: Month, as_of: datetime | None) -> list[date]:
-    return [day - LOOK_BACK for day in dated_in(read_records(home, "dr_events", as_of=as_of), month)["date"]]
+def _event_days(home: Home, month: Month, as_of: datetime | None) -> list[date]:
+    return list(dated_in(read_records(home, "dr_events", as_of=as_of), month)["date"])
 
 
 def _identity(
@@ -151,10 +164,12 @@ def calculate(
     rules_used: RuleProfile,
     *,
     as_of: datetime | None = None,
+    before: runs.Run | None = None,
     progress: Progress = silent,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
+    before: the run of the month before, whose accounts carry forward; None opens them at zero.
     Raises what ``settle`` raises.
     """
     rules, matrix = rules_used.settled
@@ -171,7 +186,7 @@ def calculate(
     parties = _parties(roster, inputs, records, month)
     response = settle_events(home, events, roster, inputs, rules, as_of)
     result = settle_month(
-        parties, settled, trades, response.amounts, rules, matrix, _openings(home, matrix, month)
+        parties, settled, trades, response.amounts, rules, matrix, _openings(before, matrix)
     )
     findings = (
         *result.findings,
@@ -190,18 +205,19 @@ def _compute(
     month: Month,
     rules_used: RuleProfile,
     as_of: datetime | None,
+    before: runs.Run | None,
     progress: Progress,
     folder: Path,
     run_id: UUID,
 ) -> Mapping[str, Any]:
-    done = calculate(home, month, rules_used, as_of=as_of, progress=progress)
+    done = calculate(home, month, rules_used, as_of=as_of, before=before, progress=progress)
     _, matrix = rules_used.settled
     result, response, findings = done.result, done.response, done.findings
     tables = {
         "lines.parquet": run_tables.lines_table(result.lines, matrix),
         "daily.parquet": run_tables.daily_table(result.daily),
         "postings.parquet": run_tables.postings_table(result.postings, run_id),
-        "accounts.parquet": run_tables.accounts_table(result.accounts),
+        ACCOUNTS: run_tables.accounts_table(result.accounts),
         "baseline.parquet": run_tables.baseline_table(response.baselines),
         "response.parquet": run_tables.response_table(response.responses),
         "allocation.parquet": run_tables.allocation_table(response.allocations),
@@ -231,7 +247,7 @@ def _parties(
     shares |= {settling[row]: _ppm(*sums) for row, sums in by_row.items() if 0 <= row < len(settling)}
     incomplete = dict(zip(roster.metered, inputs.incomplete.tolist(), strict=True))
     month_energy = dict(zip(roster.metered, energy, strict=True))
-    contracts = records["contracts"]
+    contracts = valid_in(records["contracts"], month)
     sides = set(contracts["buyer_id"]) | set(contracts["seller_id"])
     capacity = records["capacity_available"]
     return Parties(
@@ -257,13 +273,25 @@ def _ppm(energy: int, measured: int) -> int:
     return 1_000_000 if energy == 0 else measured * 1_000_000 // energy
 
 
-def _openings(home: Home, matrix: Any, month: Month) -> dict[str, int]:
-    """Closing balances of the month before, of accounts that carry forward (its final run, else its draft)."""
-    before = Month.of(month.first - timedelta(days=1))
-    previous = runs.latest_run(home, "final", str(before)) or runs.latest_run(home, "draft", str(before))
-    if previous is None:
+def _month_before(home: Home, month: Month) -> runs.Run | None:
+    """The run that the month's accounts carry forward from: the final one of the month before, else its draft."""
+    before = str(Month.of(month.first - timedelta(days=1)))
+    return runs.latest_run(home, "final", before) or runs.latest_run(home, "draft", before)
+
+
+def _carried_from(before: runs.Run | None) -> tuple[runs.InputFile, ...]:
+    """The closing balances are an input like any other, and part of the run's identity (ruling 13)."""
+    if before is None:
+        return ()
+    accounts = next(entry for entry in before.manifest["outputs"] if entry["path"] == ACCOUNTS)
+    return (runs.InputFile(f"runs/{before.run_id}/{ACCOUNTS}", accounts["sha256"], accounts["rows"]),)
+
+
+def _openings(before: runs.Run | None, matrix: ChargeMatrix) -> dict[str, int]:
+    """Closing balances of the accounts that carry forward."""
+    if before is None:
         return {}
-    accounts = pd.read_parquet(previous.folder / "accounts.parquet")
+    accounts = pd.read_parquet(before.folder / ACCOUNTS)
     carried = {account.code for account in matrix.accounts if account.closes == "carry_forward"}
     return {
         row.account: scaled(row.closing_cny, 2) for row in accounts.itertuples() if row.account in carried

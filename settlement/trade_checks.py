@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 
 from market.money import half_up
 from market.profiles import InterprovincialRules
@@ -231,7 +232,7 @@ def _cut(trades: Sequence[Trade]) -> list[Finding]:
 
 
 def _fen(mw: Decimal, price: Decimal) -> int:
-    return half_up(mw * price * 100 * Decimal(HOURS_PER_PERIOD.numerator) / HOURS_PER_PERIOD.denominator)
+    return half_up(Fraction(mw) * Fraction(price) * HOURS_PER_PERIOD * 100)
 
 
 def _some(items: Sequence[object]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import books
+import exchange
 import interprovincial
 import metering
 import people
@@ -73,8 +74,8 @@ def build(source: sources.Sources, out: Path) -> None:
     wind, solar = (plants.renewable_mw(renewable, kind) for kind in ("风电", "光伏"))
     state = interprovincial.balance(use * 4 * (1 + plants.LOSS), wind, solar, price)
     limits = interprovincial.transfer_capability()
-    done = interprovincial.trades(state, price, limits)
-    needed = use[JULY:] * 4 * (1 + plants.LOSS) - interprovincial.imports_mwh(done) * 4
+    done = exchange.run(state, price, limits)
+    needed = use[JULY:] * 4 * (1 + plants.LOSS) - exchange.imports_mwh(done.trades) * 4
     thermals = plants.thermal(source, state.thermal_capacity_mw)
     output = plants.generate(renewable, thermals, needed)
     output_mwh = {plant: energy for plant, (_, energy) in output.items()}
@@ -86,7 +87,7 @@ def build(source: sources.Sources, out: Path) -> None:
         [*thermals, *renewable],
         output_mwh,
         _forecast_shares(renewable, state, wind, solar),
-        interprovincial.imports_mwh(done, "day_ahead"),
+        exchange.imports_mwh(done.trades, "day_ahead"),
     )
 
     everyone = [*users, *(home for home, _ in homes), *(p.participant for p in (*thermals, *renewable))]
@@ -96,7 +97,8 @@ def build(source: sources.Sources, out: Path) -> None:
     people.write(folder, [*everyone, *people.institutions()], meters)
     metering.write(folder, everyone, meters, readings, answer)
     prices.write(folder, price)
-    interprovincial.write(folder, state, limits, done)
+    interprovincial.write(folder, state)
+    exchange.write(folder, done)
     books.write(folder, agreed, booked, _available(thermals, renewable, state))
     response.write(folder, answer)
     uncut = {user.participant_id: by_day(user.curve) * 4 for user in users}

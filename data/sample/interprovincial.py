@@ -1,4 +1,4 @@
-"""Sections, paths, transfer capability, the province's balance and the trades that fill its evening gaps.
+"""Sections, paths, transfer capability and the province's balance with its evening gaps.
 
 Sections are the published figures with their document; the document of some is later than July 2022, which
 ``source_effective_from`` shows. The balance series are made up around the sample's own load.
@@ -7,17 +7,15 @@ Sections are the published figures with their document; the document of some is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from people import GRID_COMPANY
+import pandas as pd
 from prices import SELLERS, Prices
 from writing import DATES, FROM_15_JUNE, JULY, Floats, Ints, generator, half_up, write_csv, write_curve_csv
 
-from market.money import half_up as exact_half_up
 from market.paths import PathCost, path_cost
 
 GRID_2026 = ("发改价格〔2026〕1077号, 2026-08-01", "2026-08-01")
@@ -68,9 +66,6 @@ BID_DAY = "2022-07-22"
 GAP_SHARES = (0.085, 0.075, 0.065, 0.055, 0.05, 0.045, 0.04, 0.035)  # of the load, the dearest evening first
 BID_DAY_SHARE = 0.07
 RESERVE = 0.04
-DAY_AHEAD_SHARE, INTRADAY_SHARE = 0.88, 0.15  # of the gap that is bought
-INTRADAY_EVENINGS = 3
-INTRADAY_PREMIUM = Fraction(108, 100)
 
 
 @dataclass(frozen=True)
@@ -81,21 +76,6 @@ class Balance:
     seller_forecast: dict[str, Ints]
     thermal_capacity_mw: float
     tight: list[int]
-
-
-@dataclass(frozen=True)
-class Trade:
-    """One row of trades.csv; powers in 1e-6 MW, prices in 0.001 元/MWh."""
-
-    day: int
-    stage: str
-    period: int
-    path_id: str
-    sell_mw: int
-    buy_micro: int
-    sell_price: int
-    landed_price: int
-    executed: bool
 
 
 def tight_evenings(prices: Prices) -> list[int]:
@@ -168,43 +148,28 @@ def transfer_capability() -> dict[str, Ints]:
 def costs() -> dict[str, PathCost]:
     """Loss coefficient and transmission price of each path; a tariff that includes the loss counts none."""
     return {
-        path: path_cost(
-            [(Decimal(SECTIONS[s][1]), Decimal(0 if SECTIONS[s][3] else SECTIONS[s][2])) for s in chain]
-        )
+        path: path_cost([(Decimal(SECTIONS[section][1]), _charged_loss(section)) for section in chain])
         for path, (_, chain) in PATHS.items()
     }
 
 
-def trades(state: Balance, prices: Prices, limits: dict[str, Ints]) -> list[Trade]:
-    """Purchases of the tight evenings: the cheapest landed path first, each up to its transfer capability.
-
-    Day-ahead trades cover most of the gap at the seller node's day-ahead price; on three evenings an intraday
-    round adds some at a higher one. One trade is cancelled by the security check: nothing runs, prices stay.
-    """
-    found: list[Trade] = []
-    for place, day in enumerate(sorted(state.tight)):
-        gap = state.series["gap"][day - FROM_15_JUNE] / 1000.0
-        for period in (int(p) + 1 for p in np.flatnonzero(gap >= 50)):
-            spare = {path: int(limits[section][day - JULY, period - 1]) for path, section in LIMIT_OF.items()}
-            found += _buy(day, "day_ahead", period, DAY_AHEAD_SHARE * gap[period - 1], spare, prices)
-            if place % 3 == 1 and place // 3 < INTRADAY_EVENINGS and 73 <= period <= 84:
-                found += _buy(day, "intraday", period, INTRADAY_SHARE * gap[period - 1], spare, prices)
-    cancelled = len(found) // 3
-    found[cancelled] = replace(found[cancelled], executed=False)
-    return found
+def path_rows() -> pd.DataFrame:
+    """The paths as clear() takes them: a section a row, in order, loss 0 where the tariff contains it."""
+    return pd.DataFrame(
+        [
+            (path, seq, section, node, "SD", Decimal(SECTIONS[section][1]), _charged_loss(section))
+            for path, (node, chain) in PATHS.items()
+            for seq, section in enumerate(chain, start=1)
+        ],
+        columns=[
+            *("path_id", "seq", "section_id", "seller_node", "buyer_node"),
+            *("tariff_cny_per_mwh", "loss_rate"),
+        ],
+    )
 
 
-def imports_mwh(done: list[Trade], stage: str | None = None) -> Floats:
-    """Executed energy at the buyer, MWh, (31, 96)."""
-    energy = np.zeros((len(DATES) - JULY, 96))
-    for trade in done:
-        if trade.executed and stage in (None, trade.stage):
-            energy[trade.day - JULY, trade.period - 1] += trade.buy_micro / 4e6
-    return energy
-
-
-def write(folder: Path, state: Balance, limits: dict[str, Ints], done: list[Trade]) -> None:
-    """sections.csv, paths.csv, atc.csv, system.csv, trades.csv."""
+def write(folder: Path, state: Balance) -> None:
+    """sections.csv, paths.csv, system.csv."""
     write_csv(
         folder / "sections.csv",
         "section_id name tariff_cny_per_mwh loss_rate loss_included capacity_mw source valid_from valid_to owner_id source_effective_from",
@@ -222,16 +187,6 @@ def write(folder: Path, state: Balance, limits: dict[str, Ints], done: list[Trad
             for seq, section in enumerate(chain, start=1)
         ),
     )
-    write_curve_csv(
-        folder / "atc.csv",
-        ("section_id", "date", "stage"),
-        (
-            ((section, DATES[JULY + n], "day_ahead"), curve)
-            for section, curves in limits.items()
-            for n, curve in enumerate(curves)
-        ),
-        0,
-    )
 
     def system_rows() -> Iterator[tuple[tuple[str, str, object], Ints]]:
         named = [(name, "SD", curves) for name, curves in state.series.items()]
@@ -240,48 +195,10 @@ def write(folder: Path, state: Balance, limits: dict[str, Ints], done: list[Trad
             yield from (((name, node, DATES[FROM_15_JUNE + n]), curve) for n, curve in enumerate(curves))
 
     write_curve_csv(folder / "system.csv", ("series", "node", "date"), system_rows(), 3)
-    write_csv(
-        folder / "trades.csv",
-        (
-            "trade_id date stage round period path_id seller_node buyer_node seller_id buyer_id sell_mw buy_mw "
-            "sell_price landed_price executed_sell_mw executed_buy_mw"
-        ),
-        (_trade_row(trade) for trade in done),
-    )
 
 
-def _buy(
-    day: int, stage: str, period: int, wanted_mw: float, spare: dict[str, int], prices: Prices
-) -> Iterator[Trade]:
-    """Trades for ``wanted_mw`` at the buyer; ``spare`` is reduced by what they take."""
-    premium = INTRADAY_PREMIUM if stage == "intraday" else Fraction(1)
-    offered = []
-    for path, cost in costs().items():
-        price = exact_half_up(Fraction(int(prices.sellers[PATHS[path][0]][day, period - 1])) * premium)
-        landed = exact_half_up(cost.landed(Fraction(price, 1000)) * 1000)
-        offered.append((landed, path, price, cost))
-    for landed, path, price, cost in sorted(offered, key=lambda offer: offer[:2]):
-        coe = float(cost.coe)
-        sell = min(int(np.ceil(wanted_mw / coe)), spare[path])
-        if wanted_mw < 20 or sell <= 0:
-            continue
-        bought = exact_half_up(Fraction(cost.coe) * sell * 1_000_000)
-        spare[path] -= sell
-        wanted_mw -= sell * coe
-        yield Trade(day, stage, period, path, sell, bought, price, landed, True)
-
-
-def _trade_row(trade: Trade) -> list[object]:
-    node = PATHS[trade.path_id][0]
-    date, intraday = DATES[trade.day], trade.stage == "intraday"
-    bought, sell_price, landed = f"{trade.buy_micro / 1e6:.6f}", trade.sell_price, trade.landed_price
-    return [
-        f"IP-{date:%Y%m%d}-{'ID' if intraday else 'DA'}-{trade.period:02d}-{trade.path_id}",
-        *(date, trade.stage, (trade.period - 1) // 8 + 1 if intraday else 1, trade.period, trade.path_id),
-        *(node, "SD", f"OUT-{node}", GRID_COMPANY, trade.sell_mw, bought),
-        *(f"{sell_price / 1000:.3f}", f"{landed / 1000:.3f}"),
-        *((trade.sell_mw, bought) if trade.executed else (0, 0)),
-    ]
+def _charged_loss(section: str) -> Decimal:
+    return Decimal(0 if SECTIONS[section][3] else SECTIONS[section][2])
 
 
 def _forecast(name: str, actual: Floats, by_day_error: float, within_day_error: float) -> Floats:

@@ -263,8 +263,12 @@ def test_one_kwh_more_of_an_agency_user_moves_its_energy_its_keys_and_nothing_el
     expected = {(GRID, code) for code in ("energy_real_time", "loss", "capacity_compensation")}
     expected |= {(unit, "capacity_compensation") for unit in books.capacity}
     expected |= {(user, code) for user in books.use for code in ("congestion", "position_mismatch")}
-    expected |= {(user, "interprovincial_gain_loss") for user in books.agency_wh}
-    assert difference.keys() == expected
+    gain_loss = {(user, "interprovincial_gain_loss") for user in books.agency_wh}
+    # a share that moves by less than a fen may stay at its fen
+    grown = mwh * 1_000_000 / sum(books.agency_wh.values())
+    below_a_fen = {key for key in gain_loss if abs(by_hand[key].fen) * grown < 1}
+    assert len(below_a_fen) < 10
+    assert expected | gain_loss - below_a_fen <= difference.keys() <= expected | gain_loss
     # the multiplier makes whole fen of 0.001 yuan/MWh, so no rounding stands between
     assert difference[GRID, "energy_real_time"] == mwh * price == -difference[GRID, "loss"]
     assert difference[GRID, "capacity_compensation"] == mwh * Decimal("99.1")

@@ -212,3 +212,24 @@ def test_a_run_whose_folder_is_gone_is_said_and_not_made_again(small_home: Home)
     shutil.rmtree(run.folder)
     with pytest.raises(runs.RunDamagedError, match="restore the folder"):
         settle(small_home, JULY)
+
+
+def test_the_month_before_is_an_input_and_its_rounding_opens_the_next(
+    small_home: Home, tmp_path: Path
+) -> None:
+    july = settle(small_home, JULY).run
+    august = tmp_path / "august"
+    august.mkdir()
+    for name in ("meter_readings", "positions", "prices"):
+        text = (BASE / f"{name}.csv").read_text().replace("2022-07-", "2022-08-")
+        (august / f"{name}_2022-08.csv").write_text(text)
+    (august / "capacity_available_2022-08.csv").write_text(
+        (BASE / "capacity_available.csv").read_text().replace("2022-07", "2022-08")
+    )
+    deliver_many(small_home, [august])
+    run = settle(small_home, Month(2022, 8)).run
+    assert f"runs/{july.run_id}/accounts.parquet" in {entry["path"] for entry in run.manifest["inputs"]}
+    closing, opening = (
+        pd.read_parquet(one.folder / "accounts.parquet").set_index("account") for one in (july, run)
+    )
+    assert opening.loc["rounding", "opening_cny"] == closing.loc["rounding", "closing_cny"]
