@@ -153,9 +153,9 @@ def _effects(sessions: Sessions, window: slice, *, known: bool) -> tuple[Session
         SessionEffect(
             stage,
             Decimal(int(one.rise[window].max())) / 1000,
-            float(one.bought_mw[window].sum()) / PERIODS_PER_HOUR,
-            float(one.unserved_mw[window].sum()) / PERIODS_PER_HOUR,
-            float(one.cost_cny[window].sum()),
+            round(float(one.bought_mw[window].sum()) / PERIODS_PER_HOUR, 6),
+            round(float(one.unserved_mw[window].sum()) / PERIODS_PER_HOUR, 6),
+            round(float(one.cost_cny[window].sum()), 2),
         )
         for stage, one in stages.items()
         if one is not None and one.covered[window].any()

@@ -28,6 +28,7 @@ from jobs.demand_response import (
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
+from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
 from jobs.roster import METERED_KINDS, Roster, dated_in, valid_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
@@ -122,7 +123,12 @@ def month_inputs(
         ),
         *(
             entry
-            for table in MONTH_CURVES
+            for table in SESSION_RECORDS
+            for entry in record_inputs(home, table, as_of=as_of, first=month.first, after=month.after)
+        ),
+        *(
+            entry
+            for table in (*MONTH_CURVES, *SESSION_CURVES)
             for entry in curve_inputs(
                 home, table, history if table == "meter_readings" else month.first, month.after, as_of=as_of
             )
@@ -191,6 +197,7 @@ def calculate(
     findings = (
         *result.findings,
         *trade_findings,
+        *clearing_findings(home, month, records, rules_used, as_of),
         *roster.findings(),
         *inputs.findings(),
         *response.findings,

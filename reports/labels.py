@@ -342,6 +342,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "economic_event_not_shared": ("经济型事件不分摊", "economic event not shared"),
     "executed_above_cleared": ("执行电力超出清", "executed above cleared"),
     "kind_not_settled": ("主体类型未结算", "kind not settled"),
+    "clearing_differs": ("成交与重新出清不符", "trades differ from clearing again"),
+    "clearing_not_repeated": ("无法重新出清", "clearing not repeated"),
     "landed_price_differs": ("落地价与路径计算不符", "landed price differs"),
     "loss_out_of_range": ("网损率越限", "loss out of range"),
     "method_fixed_after_call": ("基线方法晚于邀约确定", "baseline method fixed after the call"),
