@@ -40,6 +40,25 @@ class Gap:
     participant: str | None
 
 
+@dataclass(frozen=True)
+class _Meters:
+    """Rows of a day's meter curves: ``used`` of them (None: all) with their meter, party and settling row.
+
+    order, starts, holders: rows in order of settling row, where each group starts, and that row.
+    absent: meters without a row. delivering: rows of meters that deliver.
+    """
+
+    used: Index | None
+    place: Index
+    participant: Index
+    multiplier: IntArray
+    delivering: Index
+    order: Index | None
+    starts: Index
+    holders: slice | Index
+    absent: Index
+
+
 class MonthInputs:
     """Streams the days of a month; energies, measured shares and gaps are ready when the stream has ended.
 
@@ -69,7 +88,7 @@ class MonthInputs:
         self._gaps: dict[Gap, list[date]] = defaultdict(list)
         self._price_gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._price_limits: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self._grouping: tuple[object, Index, Index, Index] | None = None
+        self._meters: tuple[object, object, _Meters] | None = None
         self._seen: dict[str, tuple[object, pd.Index, Index]] = {}
 
     def days(self) -> Iterator[MarketDay]:
@@ -125,68 +144,77 @@ class MonthInputs:
 
     def _energy(self, day: date, roster: DayRoster, curve: CurveDay | None) -> IntArray:
         """(users + generators + residents, 96) Wh; consumption positive, delivery negative."""
-        rows, present = self._rows("meter_readings", roster.meter_ids, curve, "meter_id")
-        for position in np.flatnonzero(~present):
-            who = self.roster.metered[roster.participant[position]]
-            self._gaps[Gap("missing_meter_day", str(roster.meter_ids[position]), who)].append(day)
-        whole = np.full((len(roster.meter_ids), PERIODS), MISSING, np.int64)
-        measured = np.zeros(len(roster.meter_ids), np.bool_)
+        meters = self._meters_of(roster, curve)
+        for place in meters.absent:
+            self._gap("missing_meter_day", roster, place, day)
+        grouped = np.zeros((self.roster.residents_row + 1, PERIODS), np.int64)
+        touched = roster.participant[meters.absent]
         if curve is not None:
-            known = rows[present]
-            reading = curve.values if _identity(known, len(curve.values)) else curve.values[known]
-            wh = wh_of_reading(reading, roster.multiplier[present])
-            if (roster.direction[present] != 1).any():
-                sign = roster.direction[present][:, None]
-                wh = np.where(is_missing(wh), MISSING, wh * sign) if curve.has_missing else wh * sign
-            if present.all():
-                whole = wh
-            else:
-                whole[present] = wh
+            wh = wh_of_reading(_rows_of(curve.values, meters.used), meters.multiplier)
+            gaps = is_missing(wh).any(axis=1) if curve.has_missing else None
+            if gaps is not None:
+                for row in np.flatnonzero(gaps):
+                    self._gap("missing_reading", roster, meters.place[row], day)
+                touched = np.concatenate([touched, meters.participant[gaps]])
+                wh = np.where(is_missing(wh), 0, wh)
+            measured = np.zeros(len(wh), np.bool_)
             if curve.quality is not None:
-                measured[present] = _equal(curve.quality, Quality.MEASURED)[known]
-        gaps = (
-            is_missing(whole).any(axis=1) if curve is None or curve.has_missing or not present.all() else None
-        )
-        if gaps is not None:
-            for position in np.flatnonzero(gaps & present):
-                who = self.roster.metered[roster.participant[position]]
-                self._gaps[Gap("missing_reading", str(roster.meter_ids[position]), who)].append(day)
-        self._account(roster, whole, measured, gaps)
-        return self._by_holder(roster, whole, gaps)
-
-    def _account(
-        self, roster: DayRoster, whole: IntArray, measured: np.ndarray, gaps: np.ndarray | None
-    ) -> None:
-        totals = np.abs(whole.sum(axis=1)) if gaps is None else np.where(gaps, 0, np.abs(whole.sum(axis=1)))
-        np.add.at(self.energy, roster.participant, totals)
-        np.add.at(self.measured, roster.participant, np.where(measured, totals, 0))
-        if gaps is not None:
-            np.logical_or.at(self.incomplete, roster.participant, gaps)
-
-    def _by_holder(self, roster: DayRoster, whole: IntArray, gaps: np.ndarray | None) -> IntArray:
-        height = self.roster.residents_row + 1
-        order, starts, holders = self._group(roster)
-        grouped = np.zeros((height, PERIODS), np.int64)
-        ordered = whole if _identity(order, len(whole)) else whole[order]
-        if gaps is not None:
-            ordered = np.where(is_missing(ordered), 0, ordered)
-        if len(starts) == len(ordered):
-            grouped[holders] = ordered
-        elif len(starts):
-            grouped[holders] = np.add.reduceat(ordered, starts, axis=0)
-        if gaps is not None and gaps.any():
-            touched = roster.holder[roster.participant[gaps]]
-            grouped[touched[touched != OUTSIDE]] = MISSING
+                measured = _rows_of(_equal(curve.quality, Quality.MEASURED), meters.used)
+            self._account(meters.participant, wh, measured, gaps)
+            wh[meters.delivering] *= -1
+            ordered = _rows_of(wh, meters.order)
+            if len(meters.starts) == len(ordered):
+                grouped[meters.holders] = ordered
+            elif len(meters.starts):
+                grouped[meters.holders] = np.add.reduceat(ordered, meters.starts, axis=0)
+        if len(touched):
+            self.incomplete[touched] = True
+            rows = roster.holder[touched]
+            grouped[rows[rows != OUTSIDE]] = MISSING
         return grouped
 
-    def _group(self, roster: DayRoster) -> tuple[Index, Index, Index]:
-        if self._grouping is None or self._grouping[0] is not roster:
-            holder = roster.holder[roster.participant]
-            settled = np.flatnonzero(holder != OUTSIDE)
-            order = settled[np.argsort(holder[settled], kind="stable")]
-            holders, starts = np.unique(holder[order], return_index=True)
-            self._grouping = (roster, order, starts, holders)
-        return self._grouping[1:]
+    def _gap(self, what: str, roster: DayRoster, place: int, day: date) -> None:
+        who = self.roster.metered[roster.participant[place]]
+        self._gaps[Gap(what, str(roster.meter_ids[place]), who)].append(day)
+
+    def _account(
+        self, participant: Index, wh: IntArray, measured: np.ndarray, gaps: np.ndarray | None
+    ) -> None:
+        totals = np.abs(wh.sum(axis=1))
+        if gaps is not None:
+            totals[gaps] = 0
+        np.add.at(self.energy, participant, totals)
+        np.add.at(self.measured, participant, np.where(measured, totals, 0))
+
+    def _meters_of(self, roster: DayRoster, curve: CurveDay | None) -> _Meters:
+        """How the day's curves, in their own order, belong to meters and settling rows; kept while keys stay."""
+        rows, present = self._rows("meter_readings", roster.meter_ids, curve, "meter_id")
+        keys = None if curve is None else curve.keys["meter_id"]
+        if self._meters is not None and self._meters[0] is roster and self._meters[1] is keys:
+            return self._meters[2]
+        height = 0 if curve is None else len(curve.values)
+        place = np.full(height, OUTSIDE, np.intp)
+        place[rows[present]] = np.flatnonzero(present)
+        used = np.flatnonzero(place != OUTSIDE)
+        place = place[used]
+        participant = roster.participant[place]
+        holder = roster.holder[participant]
+        settled = np.flatnonzero(holder != OUTSIDE)
+        order = settled[np.argsort(holder[settled], kind="stable")]
+        holders, starts = np.unique(holder[order], return_index=True)
+        meters = _Meters(
+            used=None if len(used) == height else used,
+            place=place,
+            participant=participant,
+            multiplier=roster.multiplier[place],
+            delivering=np.flatnonzero(roster.direction[place] == -1),
+            order=None if _identity(order, len(place)) else order,
+            starts=starts,
+            holders=_span(holders),
+            absent=np.flatnonzero(~present),
+        )
+        self._meters = (roster, keys, meters)
+        return meters
 
     def _positions(self, day: date, curve: CurveDay | None) -> IntArray:
         parties = self.roster.parties
@@ -196,7 +224,7 @@ class MonthInputs:
                 keys = {name: key.filter(pa.array(wanted)) for name, key in curve.keys.items()}
                 curve = replace(curve, keys=keys, values=curve.values[wanted], quality=None)
         return self._aligned(
-            day, parties, curve, "positions", "participant_id", "missing_position", list(parties)
+            day, parties, curve, "positions", "participant_id", "missing_position", self.roster.party_ids
         )
 
     def _contracts(self, day: date, roster: DayRoster, curve: CurveDay | None) -> Contracts:
@@ -357,6 +385,17 @@ class MonthInputs:
             f"{_some(stamps)} (R24, SD822); it is settled as delivered. Ask the dispatch centre.",
             evidence={"periods": stamps},
         )
+
+
+def _rows_of(values: np.ndarray, rows: Index | None) -> np.ndarray:
+    return values if rows is None else values[rows]
+
+
+def _span(rows: Index) -> slice | Index:
+    """A slice where rows follow each other without a gap: writing to it needs no index."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _identity(rows: Index, height: int) -> bool:

@@ -94,7 +94,8 @@ class Roster:
         self.generators = self._of_kinds((ParticipantKind.GENERATOR,))
         self.metered = self._of_kinds(METERED_KINDS)
         self.agency_users = self._of_kinds((ParticipantKind.AGENCY_USER,))
-        self.parties = pd.Index([*self.users, *self.generators])
+        self.party_ids = (*self.users, *self.generators)
+        self.parties = pd.Index(self.party_ids)
         self._spans: tuple[tuple[date, date, DayRoster], ...] = tuple(self._build_spans())
 
     @property

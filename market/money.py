@@ -43,7 +43,9 @@ def half_up_array(numerator: IntArray, denominator: int) -> IntArray:
     if denominator <= 0:
         raise ValueError(f"The denominator is {denominator}; rounding needs a positive one.")
     if numerator.size and numerator.min() >= 0:
-        return np.asarray((numerator + denominator // 2) // denominator, dtype=np.int64)
+        rounded = np.asarray(numerator + denominator // 2, dtype=np.int64)
+        rounded //= denominator  # in place: a second array of a day's curves costs more than the division
+        return rounded
     magnitude = (np.abs(numerator) + denominator // 2) // denominator
     return np.asarray(np.sign(numerator) * magnitude, dtype=np.int64)
 
@@ -90,9 +92,10 @@ def apportion(total: int, weights: Sequence[int], keys: Sequence[str]) -> list[i
     if weight_sum == 0:
         raise ValueError(f"{total} cannot be shared: no weight is positive. Name a second key for this pool.")
     quotas = [divmod(abs(total) * weight, weight_sum) for weight in integers]
-    parts = [whole for whole, _ in quotas]
-    left = abs(total) - sum(parts)
-    for i in sorted(range(len(keys)), key=lambda i: (-quotas[i][1], keys[i]))[:left]:
+    parts, remainders = ([quota[side] for quota in quotas] for side in (0, 1))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    order.sort(key=remainders.__getitem__, reverse=True)  # stable: ties stay in order of key
+    for i in order[: abs(total) - sum(parts)]:
         parts[i] += 1
     return parts if total > 0 else [-part for part in parts]
 

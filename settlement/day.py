@@ -125,9 +125,9 @@ def settle_day(market: MarketDay, *, positive_deviation: bool = False) -> DaySet
             "energy_day_ahead": _product(
                 market.position, spread, "day-ahead position"
             ),  # SD25 ΣQ_DA(P_DA−P_RT)
-            "capacity_compensation": _product(
-                market.use, np.full(market.use.shape[-1:], price.capacity), "capacity"
-            ),  # B.4
+            "capacity_compensation": _at_one_price(
+                market.use, np.int64(price.capacity), "capacity"
+            ),  # B.4: ΣQ_use·P_cap
         },
         generators={
             "energy_real_time": _credit(_product(market.generation, price.node_real_time, "generation")),
@@ -150,14 +150,24 @@ def _product(quantity: IntArray, price: IntArray, what: str) -> Amounts:
     return Amounts(known.sum(axis=-1), checked_product_sum(known, known_price, what), missing)
 
 
+def _at_one_price(quantity: IntArray, price: IntArray | np.int64, what: str) -> Amounts:
+    missing = _gaps(quantity)
+    known = np.where(quantity == MISSING, 0, quantity) if missing.any() else quantity
+    total = known.sum(axis=-1)
+    return Amounts(total, checked_product_sum(total[:, None], np.reshape(price, (-1, 1)), what), missing)
+
+
 def _credit(amounts: Amounts) -> Amounts:
     return Amounts(amounts.quantity, -amounts.nano, amounts.missing)
 
 
 def _contracts(market: MarketDay) -> Amounts:
     contracts, reference = market.contracts, market.prices.reference
-    spread = np.where(reference == MISSING, MISSING, contracts.price[:, None] - reference)
-    of_contract = _product(contracts.quantity, spread, "contract")  # SD25 ΣQ_mlt(P_c−P_ref)
+    at_contract = _at_one_price(contracts.quantity, contracts.price, "contract")
+    at_reference = _product(contracts.quantity, reference, "contract at the reference price")
+    of_contract = Amounts(
+        at_contract.quantity, at_contract.nano - at_reference.nano, at_reference.missing
+    )  # SD25 ΣQ_mlt(P_c−P_ref) = P_c·ΣQ_mlt − ΣQ_mlt·P_ref
     parties = len(market.use) + len(market.generation)
     quantity, nano = np.zeros(parties, np.int64), np.zeros(parties, np.int64)
     missing = np.zeros(parties, np.bool_)
