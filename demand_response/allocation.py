@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from demand_response.exact import Exact, exact
@@ -129,8 +131,9 @@ def _key(placed: int, weights: list[int], rule: str) -> Sequence[Fraction | int]
 
 def _to_fen(total: int, key: Sequence[Fraction | int], payers: pd.DataFrame) -> list[int]:
     """``total`` in proportion to ``key`` as whole fen, by largest remainder."""
-    scale = math.lcm(*(part.denominator for part in key))
-    return apportion(total, [int(part * scale) for part in key], list(map(str, payers["participant_id"])))
+    scale = math.lcm(*(part.denominator for part in key)) if Fraction in set(map(type, key)) else 1
+    weights = key if scale == 1 else [part * scale for part in key]
+    return apportion(total, cast("Sequence[int]", weights), list(map(str, payers["participant_id"].tolist())))
 
 
 def _tranche(
@@ -155,6 +158,7 @@ def _fen(cost: int) -> int:
 
 
 def _by_id(drivers: pd.DataFrame) -> pd.DataFrame:
+    """The drivers by participant id as text."""
     if "participant_id" not in drivers:
         raise ValueError("The drivers have no column participant_id; give one row a participant.")
     ids = drivers["participant_id"]
@@ -163,20 +167,27 @@ def _by_id(drivers: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"Participant {wrong} is missing or stands twice in the drivers; give one row a participant."
         )
-    order = sorted(range(len(ids)), key=list(map(str, ids)).__getitem__)
+    names = list(map(str, ids.tolist()))
+    if all(before <= after for before, after in pairwise(names)):
+        return drivers.reset_index(drop=True)
+    order = sorted(range(len(names)), key=names.__getitem__)
     return drivers.iloc[order].reset_index(drop=True)
 
 
 def _weights(payers: pd.DataFrame, rule: str) -> list[int]:
     """The rule's driver of each payer, negative parts counted as 0."""
-    weights = [0] * len(payers)
-    for column in DRIVERS[rule]:
-        if column not in payers:
-            raise ValueError(f"The drivers have no column {column}, which rule {rule} needs; add it.")
-        rows = zip(payers["participant_id"], payers[column].tolist(), strict=True)
-        for row, (participant, value) in enumerate(rows):
-            weights[row] += max(0, _whole(value, column, participant))
-    return weights
+    parts = [_positive(payers, column, rule) for column in DRIVERS[rule]]
+    return parts[0] if len(parts) == 1 else [sum(values) for values in zip(*parts, strict=True)]
+
+
+def _positive(payers: pd.DataFrame, column: str, rule: str) -> list[int]:
+    if column not in payers:
+        raise ValueError(f"The drivers have no column {column}, which rule {rule} needs; add it.")
+    values = payers[column]
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu":
+        return cast("list[int]", np.maximum(values.to_numpy(), 0).tolist())
+    rows = zip(payers["participant_id"], values.tolist(), strict=True)
+    return [max(0, _whole(value, column, participant)) for participant, value in rows]
 
 
 def _whole(value: Any, column: str, participant: Any) -> int:

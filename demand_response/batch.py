@@ -68,6 +68,19 @@ class LoadBook:
         kw[rows >= 0] = self.kw[rows[rows >= 0]]
         return LoadBook(tuple(participants), self.dates, kw)
 
+    def with_sums(self, groups: Mapping[str, Sequence[str]]) -> LoadBook:
+        """The book with one more row a group, the load of its members together; NaN where one of them has a gap.
+
+        A group that is in the book already is replaced; one without members, or whose member is not in the book, has
+        no load. Baselines of a sum differ from the sum of baselines, so that a group is settled at one level only.
+        """
+        kept = [who for who in self.participants if who not in groups]
+        sums = [self.only(members).kw.sum(axis=0) for members in groups.values() if members]
+        named = [group for group, members in groups.items() if members]
+        if not named:
+            return self.only(kept)
+        return LoadBook((*kept, *named), self.dates, np.concatenate([self.only(kept).kw, np.stack(sums)]))
+
     def history(self, row: int) -> pd.DataFrame:
         """One participant's days as ``baseline`` takes them."""
         return pd.DataFrame(self.kw[row], index=list(self.dates), columns=range(1, self.kw.shape[2] + 1))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 MOST_CLAIMS = 20
+ORDERS_AT_ONCE = 1_000_000  # claims x orders in memory
 
 
 def proportional(cost: Number, claims: Sequence[Number]) -> list[Fraction]:
@@ -112,7 +114,7 @@ def random_arrival_sampled(cost: int, claims: Sequence[int], samples: int, seed:
     Deterministic by seed. Raises ValueError as ``proportional`` does,
     OverflowBoundError when samples x claims could pass int64.
     """
-    totals, _ = _arrivals(cost, claims, samples, seed)
+    totals, _ = _arrivals(cost, tuple(claims), samples, seed)
     return [Fraction(total, samples) for total in totals]
 
 
@@ -128,7 +130,7 @@ def random_arrival_interval(
         raise ValueError(
             f"An interval needs two samples or more and a confidence between 0 and 1; {samples} and {confidence} are given."
         )
-    totals, squares = _arrivals(cost, claims, samples, seed)
+    totals, squares = _arrivals(cost, tuple(claims), samples, seed)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     found = []
     for total, square, claim in zip(totals, squares, claims, strict=True):
@@ -138,7 +140,10 @@ def random_arrival_interval(
     return found
 
 
-def _arrivals(cost: int, claims: Sequence[int], samples: int, seed: int) -> tuple[list[int], list[float]]:
+@lru_cache(maxsize=1)
+def _arrivals(
+    cost: Number, claims: tuple[Number, ...], samples: int, seed: int
+) -> tuple[list[int], list[float]]:
     """Sum and sum of squares of each claimant's take over random orders; each order is one cumulative sum."""
     C, b = _claims(cost, claims)
     if samples < 1:
@@ -151,12 +156,16 @@ def _arrivals(cost: int, claims: Sequence[int], samples: int, seed: int) -> tupl
     whole = np.array([int(claim) for claim in b], dtype=np.int64)
     totals, squares = np.zeros_like(whole), np.zeros(whole.shape)
     generator = np.random.default_rng(seed)
-    for _ in range(samples):
-        order = generator.permutation(len(whole))
-        reached = np.minimum(whole[order].cumsum(), int(C))
-        taken = np.diff(reached, prepend=0)
-        totals[order] += taken
-        squares[order] += taken.astype(np.float64) ** 2
+    left, batch = samples, max(ORDERS_AT_ONCE // max(len(whole), 1), 1)
+    while left:
+        size = min(batch, left)
+        orders = generator.permuted(np.tile(np.arange(len(whole)), (size, 1)), axis=1)
+        reached = np.minimum(whole[orders].cumsum(axis=1), int(C))
+        taken = np.empty_like(reached)
+        np.put_along_axis(taken, orders, np.diff(reached, axis=1, prepend=0), axis=1)
+        totals += taken.sum(axis=0)
+        squares += (taken.astype(np.float64) ** 2).sum(axis=0)
+        left -= size
     return [int(total) for total in totals], [float(square) for square in squares]
 
 

@@ -73,6 +73,16 @@ class Placebos:
         )
 
 
+class _KnownDays:
+    """Day types of the book's dates, asked once: every variant asks on every placebo day for all of them."""
+
+    def __init__(self, calendar: Calendar, dates: Sequence[dt.date]) -> None:
+        self._kind = {day: calendar.day_type(day) for day in dates}
+
+    def day_type(self, day: dt.date, /) -> str:
+        return self._kind[day]
+
+
 def placebos(
     book: LoadBook,
     days: Sequence[dt.date],
@@ -92,6 +102,7 @@ def placebos(
     """
     window = slice(first_period - 1, last_period)
     off = np.zeros((len(book.participants), len(book.dates)), np.bool_) if barred is None else barred
+    known = None if calendar is None else _KnownDays(calendar, book.dates)
     column = {date: place for place, date in enumerate(book.dates)}
     taken = tuple(sorted(day for day in set(days) if day in column))
     places = [column[day] for day in taken]
@@ -108,7 +119,7 @@ def placebos(
                 first_period,
                 last_period,
                 variant.method,
-                calendar=calendar,
+                calendar=known,
                 barred=off,
                 adjustment=variant.adjustment,
                 adjustment_window=adjustment_window if adjusted else None,

@@ -72,7 +72,7 @@ _DONE = {
 }
 _INSTEAD = {
     State.CANCELLED: "A cancelled event stays cancelled; plan a new one.",
-    State.CALLED: "It has begun; settle what was delivered.",
+    State.CALLED: "It has begun: deliver the meter readings of its day and settle what was delivered.",
     State.FINAL: "A final event is changed by an appeal or by correcting the month.",
 }
 

@@ -61,7 +61,7 @@ def settle_events(
     if not events.events:
         return result
     first, last = min(events.days), max(events.days)
-    book = read_loads(home, events.awarded(), first - LOOK_BACK, last + timedelta(days=1), as_of)
+    book = read_loads(home, events.metered(), first - LOOK_BACK, last + timedelta(days=1), as_of)
     counterfactual = partial(counterfactual_case, home, rules=rules, as_of=as_of)
     for event in events.events:
         market = inputs.kept[event.date]

@@ -29,12 +29,16 @@ HOME_ZONE = "province"
 
 @dataclass(frozen=True, eq=False)
 class SettledEvent:
-    """An event's commitments and outcomes; ``case`` is None where a figure its cost or benefit rests on is missing."""
+    """An event's commitments and outcomes; ``case`` is None where a figure its cost or benefit rests on is missing.
+
+    book: the loads it was settled on, aggregators that were awarded as such among them.
+    """
 
     event: Event
     program: Program
     commitments: tuple[Commitment, ...]
     outcomes: tuple[Outcome, ...]
+    book: LoadBook
     market: MarketDay
     shares_cost: bool
     case: EventCase | None
@@ -59,12 +63,13 @@ def settle_one(
     shares_cost = program.shares_cost or on(
         rules.dr_economic_events_allocated, event.date, "dr_economic_events_allocated"
     )
+    declared = book.with_sums(events.groups(event))
     outcomes = tuple(
         settle_event(
             event,
             program,
             commitments,
-            book,
+            declared,
             calendar=ChinaCalendar(),
             excluded=events.earlier_events(event),
             pays=shares_cost,
@@ -73,7 +78,7 @@ def settle_one(
     case = None
     if not any(one.payment_fen is None for one in outcomes) and not _incomplete(market):
         case = counterfactual(_case(event, outcomes, market, roster, rules))
-    return SettledEvent(event, program, commitments, outcomes, market, shares_cost, case)
+    return SettledEvent(event, program, commitments, outcomes, declared, market, shares_cost, case)
 
 
 def valid_reductions(outcomes: Sequence[Outcome]) -> list[tuple[int, ...]]:

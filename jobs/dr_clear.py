@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,6 +24,24 @@ from warehouse.records import read_records
 
 PRICE_DECIMALS, POWER_DECIMALS = 6, 3
 AWARD_COLUMNS = ("event_id", "participant_id", "committed_kw", "price_cny", "price_unit")
+SUMMARY = {
+    "zh": {
+        "awards": "中标 {count} 户, {kw} kW (挂牌 {listed} kW), 出清价 {price} 元 {unit}, {method}",
+        "left": "储备库 {reserve} 户, 不合格 {refused} 户",
+        "short": "申报不足 {kw} kW",
+        "over": "整块中标超出 {kw} kW",
+        "same": "与已记录的中标一致",
+        "other": "与已记录的中标不同",
+    },
+    "en": {
+        "awards": "{count} awards, {kw} kW of {listed} kW listed, clearing price {price} 元 {unit}, {method}",
+        "left": "{reserve} in reserve, {refused} refused",
+        "short": "{kw} kW were not offered",
+        "over": "{kw} kW beyond the need, because blocks are whole",
+        "same": "the awards on record are these",
+        "other": "the awards on record are others",
+    },
+}
 BEFORE_THE_CALL = (State.PLANNED, State.INVITED, State.AWARDED)
 
 
@@ -44,6 +63,66 @@ class ClearedEvent:
     as_recorded: bool | None
     awards_file: Path | None
     reserve_file: Path | None
+
+    def summary(self, lang: str = "zh") -> list[str]:
+        """A few lines for the terminal."""
+        words, one = SUMMARY[lang], self.cleared
+        price = "–" if one.clearing_price is None else _plain(one.clearing_price, PRICE_DECIMALS)
+        lines = [
+            f"{self.event.event_id}  {self.event.date}  {self.state.value}",
+            words["awards"].format(
+                count=len(one.awards),
+                kw=_plain(sum(award.committed_w for award in one.awards), POWER_DECIMALS),
+                listed=_plain(one.listed_w, POWER_DECIMALS),
+                price=price,
+                unit=self.price_unit,
+                method=one.method,
+            ),
+            words["left"].format(reserve=len(one.reserve), refused=len(one.uncleared) - len(one.reserve)),
+        ]
+        if one.short_w:
+            lines.append(words["short"].format(kw=_plain(one.short_w, POWER_DECIMALS)))
+        if one.over_w:
+            lines.append(words["over"].format(kw=_plain(one.over_w, POWER_DECIMALS)))
+        if self.as_recorded is not None:
+            lines.append(words["same" if self.as_recorded else "other"])
+        return [*lines, *(str(file) for file in (self.awards_file, self.reserve_file) if file is not None)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: kW and yuan as text."""
+        one = self.cleared
+        return {
+            "event_id": self.event.event_id,
+            "state": self.state.value,
+            "method": one.method,
+            "listed_kw": _plain(one.listed_w, POWER_DECIMALS),
+            "short_kw": _plain(one.short_w, POWER_DECIMALS),
+            "over_kw": _plain(one.over_w, POWER_DECIMALS),
+            "price_unit": self.price_unit,
+            "clearing_price_cny": None
+            if one.clearing_price is None
+            else _plain(one.clearing_price, PRICE_DECIMALS),
+            "awards": [
+                {
+                    "participant_id": award.participant_id,
+                    "committed_kw": _plain(award.committed_w, POWER_DECIMALS),
+                    "price_cny": _plain(award.price, PRICE_DECIMALS),
+                }
+                for award in one.awards
+            ],
+            "uncleared": [
+                {
+                    "participant_id": left.participant_id,
+                    "remaining_kw": _plain(left.remaining_w, POWER_DECIMALS),
+                    "price_cny": _plain(left.price, PRICE_DECIMALS),
+                    "reason": left.reason.value,
+                }
+                for left in one.uncleared
+            ],
+            "as_recorded": self.as_recorded,
+            "awards_file": None if self.awards_file is None else str(self.awards_file),
+            "reserve_file": None if self.reserve_file is None else str(self.reserve_file),
+        }
 
 
 def clear_event(

@@ -72,7 +72,7 @@ class EventDays:
         """Loads of everyone awarded, over the look-back and the event days."""
         first, last = min(self.events.days), max(self.events.days)
         return read_loads(
-            self.home, self.events.awarded(), first - LOOK_BACK, last + timedelta(days=1), self.as_of
+            self.home, self.events.metered(), first - LOOK_BACK, last + timedelta(days=1), self.as_of
         )
 
     def market(self, day: date) -> MarketDay:

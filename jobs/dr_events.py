@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -82,6 +82,7 @@ class MonthEvents:
             time_coefficients=rules.dr_time_coefficients,
             penalty_share=given(row["penalty_share"]),
             penalty_factor=given(row["penalty_factor"]),
+            penalty_price_cny_per_kwh=given(row["penalty_price_cny_per_kwh"]),
         )
 
     def enrolments(self, event: Event) -> pd.DataFrame:
@@ -98,13 +99,36 @@ class MonthEvents:
         """Everyone with an award in one of the events."""
         return {who for event in self.events for who in self.awards(event)["participant_id"]}
 
+    def groups(self, event: Event) -> dict[str, tuple[str, ...]]:
+        """Aggregators and virtual plants awarded as such, with those enrolled under them: declared at that level."""
+        enrolments = self.enrolments(event)
+        under = enrolments["aggregator_id"].map(given).dropna()
+        awarded = set(self.awards(event)["participant_id"])
+        return {
+            str(group): tuple(sorted(under.index[under == group])) for group in sorted(awarded & set(under))
+        }
+
+    def metered(self) -> set[str]:
+        """Everyone whose meters the events rest on: those awarded and the members of awarded aggregators."""
+        members = {who for event in self.events for group in self.groups(event).values() for who in group}
+        return self.awarded() | members
+
     def earlier_events(self, event: Event) -> dict[str, dict[date, str]]:
-        """Days of earlier events a participant was awarded in, which its baseline must not use."""
+        """Days of earlier events, by who was called, which a baseline must not use.
+
+        An aggregator's call is one of its members, and a member's is one of its aggregator's load.
+        """
         days: dict[str, dict[date, str]] = {}
-        every = self.tables["dr_events"].set_index("event_id")["date"]
-        for award in self.tables["dr_awards"].itertuples():
-            if every[award.event_id] < event.date:
-                days.setdefault(award.participant_id, {})[every[award.event_id]] = "event"
+        every = self.tables["dr_events"]
+        for row in every[[day < event.date for day in every["date"]]].itertuples():
+            earlier = _event(row)
+            groups = self.groups(earlier)
+            called = set(self.awards(earlier)["participant_id"])
+            for who in called | {member for group in groups.values() for member in group}:
+                days.setdefault(who, {})[earlier.date] = "event"
+        for group, members in self.groups(event).items():
+            for member in members:
+                days.setdefault(group, {}).update(days.get(member, {}))
         return days
 
     def commitments(
@@ -116,9 +140,13 @@ class MonthEvents:
     def _commitments(
         self, event: Event, rules: ProvincialRules, roster: Roster, findings: list[Finding]
     ) -> Iterable[Commitment]:
-        enrolments = self.enrolments(event)
+        enrolments, groups = self.enrolments(event), self.groups(event)
         for award in self.awards(event).sort_values("participant_id").itertuples():
             who = award.participant_id
+            above = next((group for group, members in groups.items() if who in members), None)
+            if above is not None:
+                findings.append(_declared_twice(event, who, above, roster))
+                continue
             if who not in enrolments.index:
                 findings.append(_award_without_enrolment(event, who, roster))
                 continue
@@ -137,6 +165,15 @@ class MonthEvents:
                 adjustment_window=adjustment_window(event.first_period, rules) if adjusted else None,
                 adjustment_cap=adjustment_cap(rules),
             )
+
+
+def members_of(enrolments: pd.DataFrame, wanted: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Of the wanted participants those that others are enrolled under, with these, by id."""
+    found: dict[str, set[str]] = {}
+    for who, above in zip(enrolments["participant_id"], enrolments["aggregator_id"], strict=True):
+        if given(above) in wanted:
+            found.setdefault(str(above), set()).add(who)
+    return {group: tuple(sorted(members)) for group, members in sorted(found.items())}
 
 
 def adjustment_window(first_period: int, rules: ProvincialRules) -> tuple[int, int]:
@@ -177,6 +214,17 @@ def _award_without_enrolment(event: Event, who: str, roster: Roster) -> Finding:
         f"{who} has an award in event {event.event_id} but no enrolment in program {event.program_id} on "
         f"{event.date}; without a baseline method fixed before the event it is not paid. Deliver the "
         "enrolment or withdraw the award.",
+        city=roster.city.get(who),
+    )
+
+
+def _declared_twice(event: Event, who: str, above: str, roster: Roster) -> Finding:
+    return Finding(
+        "award_at_two_levels",
+        Severity.BLOCK,
+        f"{event.event_id}/{who}",
+        f"{who} has an award in event {event.event_id} and so has {above}, under which it is enrolled; its load would count "
+        "twice. It is settled within the aggregator; withdraw one of the two awards.",
         city=roster.city.get(who),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from demand_response.events import Event
-from demand_response.lifecycle import Facts, State, state_of
+from demand_response.lifecycle import TRANSITIONS, Facts, State, Step, state_of
 from demand_response.sharing import event_window
 from jobs.dr_events import MonthEvents
 from jobs.dr_loads import read_loads
@@ -31,7 +31,7 @@ def facts_of(home: Home, events: MonthEvents, event: Event, as_of: datetime | No
     awarded = set(events.awards(event)["participant_id"])
     return Facts(
         awarded=bool(awarded),
-        measured=bool(awarded) and _measured(home, event, awarded, as_of),
+        measured=bool(awarded) and _measured(home, events, event, as_of),
         provisional=any(event_folder(home, event.event_id).glob("provisional-v*")),
         final=any(_holds(run, event.event_id) for run in _finals(home, event)),
     )
@@ -45,8 +45,20 @@ def state(home: Home, events: MonthEvents, event: Event, as_of: datetime | None 
     return state_of(event, facts_of(home, events, event, as_of), moment, ZoneInfo(TIME_ZONE))
 
 
-def _measured(home: Home, event: Event, awarded: set[str], as_of: datetime | None) -> bool:
-    book = read_loads(home, awarded, event.date, event.date + timedelta(days=1), as_of)
+def settleable_on(home: Home, day: date) -> list[str]:
+    """Events of a day that a provisional report can be made of now: measured, and not yet final."""
+    events = MonthEvents.read(home, Month.of(day), None)
+    return [
+        event.event_id
+        for event in events.events
+        if event.date == day and (state(home, events, event), Step.SETTLE) in TRANSITIONS
+    ]
+
+
+def _measured(home: Home, events: MonthEvents, event: Event, as_of: datetime | None) -> bool:
+    awarded, groups = set(events.awards(event)["participant_id"]), events.groups(event)
+    wanted = (awarded - groups.keys()) | {member for group in groups.values() for member in group}
+    book = read_loads(home, wanted, event.date, event.date + timedelta(days=1), as_of)
     return not np.isnan(book.on(event.date)[:, event_window(event)]).any()
 
 

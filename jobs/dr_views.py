@@ -35,7 +35,7 @@ def event_view(days: EventDays, settled: SettledEvent, lab: Lab | None) -> Event
         outcomes=settled.outcomes,
         shared=shared,
         audit=None if shared is None else audit(case, shared),
-        shifts=() if shared is None else tuple(sensitivity(shared, _variants(days, settled, case))),
+        shifts=() if shared is None else tuple(sensitivity(shared, _variants(settled, case))),
         net=None if shared is None else net_benefit(case, shared),
         fan=_fan(days, settled),
         placebo=None if lab is None else _placebo(lab, settled),
@@ -43,11 +43,9 @@ def event_view(days: EventDays, settled: SettledEvent, lab: Lab | None) -> Event
     )
 
 
-def _variants(
-    days: EventDays, settled: SettledEvent, case: EventCase
-) -> dict[tuple[str, Fraction], EventCase]:
-    today = days.book.on(settled.event.date)[:, event_window(settled.event)]
-    row = {who: place for place, who in enumerate(days.book.participants)}
+def _variants(settled: SettledEvent, case: EventCase) -> dict[tuple[str, Fraction], EventCase]:
+    today = settled.book.on(settled.event.date)[:, event_window(settled.event)]
+    row = {who: place for place, who in enumerate(settled.book.participants)}
 
     def baseline(factor: Fraction) -> EventCase:
         return with_baselines(
@@ -73,7 +71,7 @@ def _variants(
 def _fan(days: EventDays, settled: SettledEvent) -> Fan:
     """The responders' sum on the event's day beside the last like days on which none of them was called."""
     event = settled.event
-    book = days.book.only([one.participant_id for one in settled.outcomes])
+    book = settled.book.only([one.participant_id for one in settled.outcomes])
     called = {day for off in days.events.earlier_events(event).values() for day in off}
     calendar = ChinaCalendar()
     kind = calendar.day_type(event.date)

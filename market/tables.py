@@ -305,6 +305,7 @@ _ALL = (
             _decimal("penalty_factor", 6, required=False),
             *_validity(),
             _text("source"),
+            _decimal("penalty_price_cny_per_kwh", 6, required=False),
         ),
     ),
     Table(

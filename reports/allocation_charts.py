@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -14,6 +15,7 @@ from reports.charts import ACCENT, CONFIG, FONT, GRID, INK, LINE, PALETTE
 
 Floats = NDArray[np.float64]
 BAND = "rgba(107,119,128,0.18)"
+TOP_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 WINDOW = "rgba(181,83,42,0.10)"
 
 
@@ -22,14 +24,17 @@ def benefit_scatter(
 ) -> str:
     """Benefit (x) against charge (y) on logarithmic axes with the 45° line; a payer without benefit stands at the left edge.
 
-    points: group -> (label, benefit, charge) in yuan. What is 0 is drawn at one yuan and says 0 when pointed at.
+    points: group -> (label, benefit, charge) in yuan. What is 0 is drawn at the edge and says 0 when pointed at.
     """
+    edge_x, edge_y = (
+        10.0 ** _decades([pair[place] for group in points.values() for pair in group])[0] for place in (1, 2)
+    )
     figure = go.Figure()
     for place, (title, group) in enumerate(points.items()):
         figure.add_trace(
             go.Scatter(
-                x=[max(x, 1.0) for _, x, _ in group],
-                y=[max(y, 1.0) for _, _, y in group],
+                x=[max(x, edge_x) for _, x, _ in group],
+                y=[max(y, edge_y) for _, _, y in group],
                 text=[
                     f"{escape(label)}<br>{titles[0]}: {x:,.2f}<br>{titles[1]}: {y:,.2f}"
                     for label, x, y in group
@@ -45,27 +50,24 @@ def benefit_scatter(
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    reach = max([10.0, *(max(x, y) for group in points.values() for _, x, y in group)]) * 1.6
+    pairs = [(x, y) for group in points.values() for _, x, y in group]
+    low_x, high_x = _decades([x for x, _ in pairs])
+    low_y, high_y = _decades([y for _, y in pairs])
+    line = [10 ** max(low_x, low_y), 10 ** min(high_x, high_y)]
     figure.add_trace(
         go.Scatter(
-            x=[1, reach],
-            y=[1, reach],
+            x=line,
+            y=line,
             mode="lines",
             name=equal,
             line={"color": LINE, "width": 1.2, "dash": "dot"},
             hoverinfo="skip",
         )
     )
-    figure.update_layout(**_layout(520), legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
-    axis = {
-        "type": "log",
-        "gridcolor": GRID,
-        "range": [-0.15, float(np.log10(reach))],
-        "dtick": 1,
-        "tickformat": ",",
-    }
-    figure.update_xaxes(title=titles[0], **axis)
-    figure.update_yaxes(title=titles[1], **axis)
+    figure.update_layout(**_layout(500), legend=TOP_LEGEND)
+    axis = {"type": "log", "gridcolor": GRID, "dtick": 1, "tickformat": ","}
+    figure.update_xaxes(title=titles[0], range=[low_x - 0.15, high_x], **axis)
+    figure.update_yaxes(title=titles[1], range=[low_y - 0.15, high_y], **axis)
     return _fragment(figure, name)
 
 
@@ -90,9 +92,7 @@ def ratio_bars(
             )
         )
     count = sum(len(rows) for _, rows in groups)
-    figure.update_layout(
-        **_layout(110 + 30 * count), legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, bargap=0.4
-    )
+    figure.update_layout(**_layout(110 + 30 * count), legend=TOP_LEGEND, bargap=0.4)
     figure.add_vline(x=1, line={"color": LINE, "width": 1.2, "dash": "dot"})
     figure.update_xaxes(title=title, gridcolor=GRID, rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -130,9 +130,7 @@ def fan(
     )  # fmt: skip
     figure.add_vrect(x0=window[0] - 1.5, x1=window[1] - 0.5, fillcolor=WINDOW, line_width=0, layer="below")
     figure.update_traces(hovertemplate="%{x}: %{y:,.1f}", selector={"hoverinfo": None})
-    figure.update_layout(
-        **_layout(340), hovermode="x unified", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-    )
+    figure.update_layout(**_layout(340), hovermode="x unified", legend=TOP_LEGEND)
     figure.update_xaxes(type="category", tickvals=x[7::8], showgrid=False)
     figure.update_yaxes(title=words["power_axis"], gridcolor=GRID, tickformat=",")
     return _fragment(figure, name)
@@ -143,24 +141,25 @@ def error_strips(rows: Sequence[tuple[str, Sequence[float]]], title: str, name: 
     figure = go.Figure(
         [
             go.Box(
-                y=[round(error, 4) for error in errors],
+                x=[round(error, 4) for error in errors],
                 name=escape(method),
+                orientation="h",
                 boxpoints="all",
                 jitter=0.5,
                 pointpos=0,
                 marker={"size": 4, "color": PALETTE[place % len(PALETTE)], "opacity": 0.55},
                 line={"width": 1.2},
                 fillcolor="rgba(0,0,0,0)",
-                hovertemplate=f"{escape(method)}: %{{y:.2f}} %<extra></extra>",
+                hovertemplate=f"{escape(method)}: %{{x:.2f}} %<extra></extra>",
             )
             for place, (method, errors) in enumerate(rows)
         ]
     )
     for level in (-2, 2):
-        figure.add_hline(y=level, line={"color": LINE, "width": 1, "dash": "dot"})
-    figure.update_layout(**_layout(380), showlegend=False)
-    figure.update_yaxes(title=title, gridcolor=GRID, zerolinecolor=INK, zerolinewidth=1)
-    figure.update_xaxes(showgrid=False, tickangle=0)
+        figure.add_vline(x=level, line={"color": LINE, "width": 1, "dash": "dot"})
+    figure.update_layout(**_layout(110 + 28 * len(rows)), showlegend=False)
+    figure.update_xaxes(title=title, gridcolor=GRID, zerolinecolor=INK, zerolinewidth=1)
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return _fragment(figure, name)
 
 
@@ -183,11 +182,20 @@ def class_shares(rules: Sequence[str], classes: Sequence[tuple[str, Sequence[flo
         **_layout(110 + 28 * len(rules)),
         barmode="stack",
         bargap=0.3,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        legend=TOP_LEGEND,
     )
     figure.update_xaxes(ticksuffix=" %", gridcolor=GRID, range=[0, 100])
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
     return _fragment(figure, name)
+
+
+def _decades(values: Sequence[float]) -> tuple[int, int]:
+    """Whole powers of ten around the positive values; (0, 1) where there is none."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return 0, 1
+    low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive) * 1.05))
+    return low, max(high, low + 1)
 
 
 def _points(values: Floats) -> list[float | None]:

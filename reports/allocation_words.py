@@ -12,6 +12,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "principle": ("谁受益、谁承担", "Who gains, pays"),
     "provisional": ("预结算, 以当日计量数据计算", "provisional, on the readings of the day"),
     "state": ("状态", "State"),
+    "announced": ("公布", "Announced"),
     "events": ("事件数", "Events"),
     "benefit_sum": ("受益合计(元)", "Benefit (yuan)"),
     "cost_sum": ("净费用合计(元)", "Net cost (yuan)"),
@@ -53,6 +54,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unit_cost": ("含补偿均价(元/MWh)", "Price with payment (yuan/MWh)"),
     "per_mwh": ("响应单价(元/MWh)", "Cost of response (yuan/MWh)"),
     "landed": ("省间落地价 均/最高(元/MWh)", "Landed import, mean / dearest (yuan/MWh)"),
+    "test": ("测试", "Test"),
     "passes": ("通过", "passes"),
     "fails": ("不通过", "fails"),
     "month_row": ("全月", "Month"),
@@ -112,9 +114,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "range_share": ("占削减量", "Of the reduction"),
     "lab_title": ("基线实验室: 各方法并列", "Baseline laboratory: methods side by side"),
     "lab_note": (
-        "{days} 个工作日, 时段 {window}; RRMSE 低于 {below} 为认证。括号内为选用该方法的户数 (以首个事件公布前的检验日为证据)。",
-        "{days} working days, {window}; certified below an RRMSE of {below}. In brackets: how many would be enrolled with "
-        "the method, by the placebo days before the first event was announced.",
+        "每户至多 {days} 个工作日, 各方法取相同的日, 时段 {window}; RRMSE 低于 {below} 为认证。标出的是按证据应选用该方法的户数 (以首个事件公布前的检验日为证据)。",
+        "Up to {days} working days a participant, the same for every method, {window}; certified below an RRMSE of "
+        "{below}. Marked: how many should be enrolled with the method, by the placebo days before the first event was "
+        "announced.",
     ),
     "method": ("方法", "Method"),
     "adjustment": ("同日修正", "Adjustment"),

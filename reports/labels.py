@@ -335,6 +335,7 @@ CITIES: Mapping[str, tuple[str, str]] = {
 }
 
 FINDINGS: Mapping[str, tuple[str, str]] = {
+    "award_at_two_levels": ("两级重复中标", "award at two levels"),
     "award_without_enrolment": ("有中标无签约", "award without enrolment"),
     "counterfactual_is_a_model": ("反事实电价为模型值", "counterfactual price is a model"),
     "daily_price_cap_applied": ("日均价限价折算", "daily price cap applied"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demand_response.baseline import METHODS, X_OF_Y, NotEnoughHistory, baseline
-from demand_response.batch import baselines
+from demand_response.batch import LoadBook, baselines
 from market.calendars import ChinaCalendar
 
 EVENT = dt.date(2022, 10, 12)  # a Wednesday after the national holiday; 8 and 9 October are make-up days
@@ -88,3 +88,29 @@ def test_shapes_that_do_not_fit_are_refused():
         baselines(kw, DATES, EVENT, today[1:], 14, 17, "mean_5")
     with pytest.raises(ValueError, match="not known"):
         baselines(kw, DATES, EVENT, today, 14, 17, "mean_6")
+
+
+def book(**levels):
+    """Flat days, one level a day, newest last: the last five days before EVENT's day."""
+    dates = tuple(dt.date(2022, 7, 18) + dt.timedelta(days=n) for n in range(5))
+    kw = np.repeat(np.array(list(levels.values()), dtype=float)[:, :, None], 24, axis=2)
+    return LoadBook(tuple(levels), dates, kw)
+
+
+def test_the_baseline_of_a_sum_is_not_the_sum_of_baselines_so_one_level_is_declared():
+    # each drops its own lowest day and keeps 100; together 150, 150, 200, 200, 200 keep 187.5
+    loads = book(a=[50, 100, 100, 100, 100], b=[100, 50, 100, 100, 100]).with_sums({"vpp": ("a", "b")})
+    monday = dt.date(2022, 7, 25)
+    made = baselines(loads.kw, loads.dates, monday, np.ones((3, 24)), 14, 17, "high_4_of_5")
+    assert made.curve[:, 0].tolist() == [100, 100, 187.5]
+
+
+def test_a_group_has_the_load_of_its_members_and_a_gap_where_one_has():
+    loads = book(a=[1, 2, 3, 4, np.nan], b=[10, 20, 30, 40, 50])
+    sums = loads.with_sums({"vpp": ("a", "b"), "ghost": ("nobody",), "none": ()})
+    assert sums.participants == ("a", "b", "vpp", "ghost")
+    assert np.isnan(sums.kw[2, 4]).all()
+    assert sums.kw[2, :4, 0].tolist() == [11, 22, 33, 44]
+    assert np.isnan(sums.kw[3]).all()
+    assert loads.with_sums({"a": ("b",)}).kw[1, 0, 0] == 10  # a group that was metered itself is replaced
+    assert loads.with_sums({}).participants == ("a", "b")

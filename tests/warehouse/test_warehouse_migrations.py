@@ -1,0 +1,61 @@
+"""A home that was made by an older version takes every step to the newest schema and loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from warehouse.home import Home, create, engine, home, transaction
+from warehouse.records import read_records
+
+PROGRAM = {
+    "program_id": "P1", "kind": "emergency", "product": "intraday", "direction": "cut", "price_cny": 6_000_000,
+    "price_unit": "per_kw_event", "notice_minutes": 240, "minimum_minutes": 60, "floor": 800_000, "cap": 1_200_000,
+    "test": "average", "valid_from": "2022-01-01", "source": "by hand", "revision": 1, "delivery_id": "d", "line": 2,
+}  # fmt: skip
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
+    return config
+
+
+def at_first_revision(folder: Path) -> Home:
+    at = home(folder)
+    create(at)
+    config = configuration()
+    with engine(at).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    return at
+
+
+def test_the_steps_form_one_line_from_the_first_to_the_newest():
+    assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
+
+
+def test_programs_delivered_before_there_was_a_penalty_price_have_none_and_stay(tmp_path):
+    at = at_first_revision(tmp_path)
+    with transaction(at) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO delivery (delivery_id, file_name, sender, status, rows, accepted, quarantined, revised, "
+                "recorded_at) VALUES ('d', 'f', 's', 'accepted', 1, 1, 0, 0, '2022-07-01 00:00:00')"
+            )
+        )
+        columns = ", ".join(PROGRAM)
+        connection.execute(
+            text(f"INSERT INTO record_dr_programs ({columns}) VALUES (:{', :'.join(PROGRAM)})"),  # noqa: S608
+            PROGRAM,
+        )
+    create(at)
+    with engine(at).connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() != "0001"
+    (program,) = read_records(at, "dr_programs").to_dict("records")
+    assert (program["program_id"], program["penalty_price_cny_per_kwh"]) == ("P1", None)
