@@ -539,7 +539,7 @@ def dr_bridge(
     lang: Lang = Language.ZH,
 ) -> None:
     """差异 / from an event's provisional report to its month's run, by cause, to the fen."""
-    from jobs.dr_settle import bridge_event
+    from jobs.dr_bridge import bridge_event
     from warehouse.home import home
 
     done = bridge_event(home(), event, run_name=run)

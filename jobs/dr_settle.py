@@ -13,16 +13,13 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from demand_response.bridge import ChargeBridge, PaymentBridge, Side, charge_bridge, payment_bridge
 from demand_response.lifecycle import State, Step, advance
-from demand_response.sharing import event_window, share
-from jobs.dr_case import SettledEvent
 from jobs.dr_day import EventDays
 from jobs.dr_lab import Lab
 from jobs.dr_report import lab_view, laboratory, parties, sources, write_whole
@@ -34,7 +31,6 @@ from reports import labels
 from reports.allocation_numbers import EventView
 from reports.allocation_page import AllocationPage, Fact, allocation_page
 from reports.allocation_words import AllocationLabels
-from warehouse import runs
 from warehouse.deliveries import newest_recorded_at
 from warehouse.home import Home
 
@@ -44,40 +40,6 @@ RESPONSE_COLUMNS = (
     *("effective_minutes", "confirmed_kw", "payment_cny", "penalty_cny", "code", "missing_reason"),
 )
 ALLOCATION_COLUMNS = ("event_id", "participant_id", "tranche", "driver", "benefit_cny", "charge_cny")
-
-
-CAUSES = {
-    "zh": {
-        "payments": "补偿(元)",
-        "charges": "分摊(元)",
-        "before": "前",
-        "baseline": "基线",
-        "metered": "计量",
-        "terms": "条款",
-        "arrived": "补到",
-        "cost": "费用",
-        "drivers": "受益与电量",
-        "after": "后",
-        "changed": "变化",
-    },
-    "en": {
-        "payments": "payments (yuan)",
-        "charges": "charges (yuan)",
-        "before": "before",
-        "baseline": "baseline",
-        "metered": "metered",
-        "terms": "terms",
-        "arrived": "arrived",
-        "cost": "cost",
-        "drivers": "benefit and energy",
-        "after": "after",
-        "changed": "changed",
-    },
-}
-
-
-class NothingToBridgeError(LookupError):
-    """The event has no earlier settlement to compare with."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +98,7 @@ def settle_event_report(
         return there
     lab = laboratory(home, days, before=event.date)
     view = event_view(days, days.settle(event), lab)
-    earlier = _versions(home, event_id)
+    earlier = report_versions(home, event_id)
     version = max(earlier, default=0) + 1
     facts = _facts(days, view, standing, identity, version)
     folder = event_folder(home, event_id)
@@ -147,141 +109,7 @@ def settle_event_report(
     write_whole(making / f"event_{event_id}.html", _page(home, days, view, lab, facts, lang).encode("utf-8"))
     write_whole(making / FACTS, (json.dumps(facts, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))
     making.replace(folder / f"{REPORT}{version}")
-    return _report(folder / f"{REPORT}{version}", written=True)
-
-
-@dataclass(frozen=True)
-class EventBridge:
-    """From one settlement of an event to another: payments and charges by cause, each row adding up to the fen."""
-
-    event_id: str
-    old: str
-    new: str
-    payments: tuple[PaymentBridge, ...]
-    charges: tuple[ChargeBridge, ...]
-    folder: Path
-
-    def as_json(self) -> dict[str, Any]:
-        """Sums by cause in yuan, and the rows in fen."""
-        return {
-            "event_id": self.event_id,
-            "old": self.old,
-            "new": self.new,
-            "payments_cny": {cause: str(yuan(fen)) for cause, fen in self._sums(self.payments).items()},
-            "charges_cny": {cause: str(yuan(fen)) for cause, fen in self._sums(self.charges).items()},
-            "payments": [vars(row) for row in self.payments],
-            "charges": [vars(row) for row in self.charges],
-        }
-
-    def summary(self, lang: str = "zh") -> list[str]:
-        """A few lines for the terminal."""
-        words = CAUSES[lang]
-        lines = [f"{self.event_id}  {self.old} -> {self.new}"]
-        for title, rows in (("payments", self.payments), ("charges", self.charges)):
-            sums = ", ".join(f"{words[cause]} {yuan(fen)}" for cause, fen in self._sums(rows).items())
-            changed = sum((row.before_fen or 0) != (row.after_fen or 0) for row in rows)
-            lines.append(f"{words[title]}: {sums} ({words['changed']} {changed} / {len(rows)})")
-        return [*lines, str(self.folder)]
-
-    @staticmethod
-    def _sums(rows: Sequence[PaymentBridge] | Sequence[ChargeBridge]) -> dict[str, int]:
-        names = [one.name for one in fields(rows[0]) if one.name.endswith("_fen")] if rows else []
-        return {name.removesuffix("_fen"): sum(getattr(row, name) or 0 for row in rows) for name in names}
-
-
-def bridge_event(home: Home, event_id: str, *, run_name: str | None = None) -> EventBridge:
-    """From the newest provisional report of an event to a run of its month (the newest final, else draft), by cause.
-
-    Both sides are settled again from what was known to each. Written as CSV beside the reports.
-    Raises NothingToBridgeError without a report or a run, EventUnknownError, RunNotFoundError.
-    """
-    versions = _versions(home, event_id)
-    if not versions:
-        raise NothingToBridgeError(
-            f"Event {event_id} has no provisional report; run `gridsettle dr settle {event_id}` first."
-        )
-    report = _report(event_folder(home, event_id) / f"{REPORT}{max(versions)}", written=False)
-    run = _run(home, event_id, report.facts["date"][:7], run_name)
-    manifest = run.manifest
-    old = _again(home, event_id, report.facts["profile"], report.facts["as_of"])
-    new = _again(home, event_id, manifest["profile"], manifest["as_of"])
-    payments = tuple(payment_bridge(_side(old), _side(new)))
-    charges: tuple[ChargeBridge, ...] = ()
-    if old.case is not None and new.case is not None:
-        charges = tuple(charge_bridge(share(old.case), share(new.case), new.case.policy))
-    folder = event_folder(home, event_id)
-    stem = f"{REPORT}{report.version}_to_{run.kind}-v{run.version}"
-    _write_csv(
-        folder / f"bridge_payments_{stem}.csv",
-        (
-            "participant_id",
-            "before_cny",
-            "baseline_cny",
-            "metered_cny",
-            "terms_cny",
-            "arrived_cny",
-            "after_cny",
-        ),
-        [
-            (
-                one.participant_id,
-                *(
-                    _money(fen)
-                    for fen in (
-                        one.before_fen,
-                        one.baseline_fen,
-                        one.metered_fen,
-                        one.terms_fen,
-                        one.arrived_fen,
-                        one.after_fen,
-                    )
-                ),
-            )
-            for one in payments
-        ],
-    )
-    _write_csv(
-        folder / f"bridge_charges_{stem}.csv",
-        ("participant_id", "before_cny", "cost_cny", "drivers_cny", "after_cny"),
-        [
-            (
-                one.participant_id,
-                *(_money(fen) for fen in (one.before_fen, one.cost_fen, one.drivers_fen, one.after_fen)),
-            )
-            for one in charges
-        ],
-    )
-    return EventBridge(event_id, f"{REPORT}{report.version}", run.alias, payments, charges, folder)
-
-
-def _run(home: Home, event_id: str, month: str, run_name: str | None) -> runs.Run:
-    if run_name is not None:
-        return runs.find_run(home, run_name)
-    run = runs.latest_run(home, "final", month) or runs.latest_run(home, "draft", month)
-    if run is None:
-        raise NothingToBridgeError(
-            f"{month} has no run yet, so event {event_id} has only its provisional report; settle the month first."
-        )
-    return run
-
-
-def _again(home: Home, event_id: str, profile_name: str, as_of: str | None) -> SettledEvent:
-    known = None if as_of is None else datetime.fromisoformat(as_of)
-    days = EventDays.of_event(home, event_id, profile(profile_name), known)
-    return days.settle(days.events.events[0])
-
-
-def _side(settled: SettledEvent) -> Side:
-    window = event_window(settled.event)
-    today = settled.book.on(settled.event.date)[:, window]
-    return Side(
-        settled.event,
-        settled.program,
-        {one.participant_id: one for one in settled.commitments},
-        {one.participant_id: one for one in settled.outcomes},
-        dict(zip(settled.book.participants, today, strict=True)),
-        settled.shares_cost,
-    )
+    return read_report(folder / f"{REPORT}{version}", written=True)
 
 
 def _identity(days: EventDays) -> str:
@@ -291,21 +119,23 @@ def _identity(days: EventDays) -> str:
 
 
 def _there(home: Home, event_id: str, identity: str) -> EventReport | None:
-    for version in sorted(_versions(home, event_id), reverse=True):
-        report = _report(event_folder(home, event_id) / f"{REPORT}{version}", written=False)
+    for version in sorted(report_versions(home, event_id), reverse=True):
+        report = read_report(event_folder(home, event_id) / f"{REPORT}{version}", written=False)
         if report.facts["identity"] == identity:
             return report
     return None
 
 
-def _versions(home: Home, event_id: str) -> list[int]:
+def report_versions(home: Home, event_id: str) -> list[int]:
+    """Versions of an event's provisional report that are there."""
     found = (
         re.fullmatch(rf"{REPORT}(\d+)", path.name) for path in event_folder(home, event_id).glob(f"{REPORT}*")
     )
     return [int(match[1]) for match in found if match]
 
 
-def _report(folder: Path, *, written: bool) -> EventReport:
+def read_report(folder: Path, *, written: bool) -> EventReport:
+    """The report in a folder."""
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     page = folder / f"event_{facts['event_id']}.html"
     return EventReport(facts["event_id"], facts["version"], folder, page, facts, written)
@@ -373,15 +203,15 @@ def _write_tables(folder: Path, view: EventView) -> None:
         rows.append(
             (
                 *(event_id, one.participant_id, award.method, award.adjustment, one.committed_kw, *measured),
-                *(_money(one.payment_fen), _money(one.penalty_fen), one.code, one.missing_reason),
+                *(money_text(one.payment_fen), money_text(one.penalty_fen), one.code, one.missing_reason),
             )
         )
-    _write_csv(folder / f"response_{event_id}.csv", RESPONSE_COLUMNS, rows)
+    write_csv(folder / f"response_{event_id}.csv", RESPONSE_COLUMNS, rows)
     shared = view.shared
     if shared is None:
         return
     benefit = dict(zip(shared.drivers["participant_id"], shared.drivers["benefit_fen"], strict=True))
-    _write_csv(
+    write_csv(
         folder / f"allocation_{event_id}.csv",
         ALLOCATION_COLUMNS,
         [
@@ -390,18 +220,18 @@ def _write_tables(folder: Path, view: EventView) -> None:
                 row.participant_id,
                 row.tranche,
                 row.driver,
-                _money(int(benefit[row.participant_id])),
-                _money(row.charge_fen),
+                money_text(int(benefit[row.participant_id])),
+                money_text(row.charge_fen),
             )
             for row in shared.charges.itertuples()
         ],
     )
     if view.audit is not None:
         charges = view.audit.charges
-        _write_csv(
+        write_csv(
             folder / f"rules_{event_id}.csv",
             ("participant_id", *charges.columns),
-            [(who, *(_money(int(fen)) for fen in charges.loc[who])) for who in charges.index],
+            [(who, *(money_text(int(fen)) for fen in charges.loc[who])) for who in charges.index],
         )
 
 
@@ -433,7 +263,8 @@ def _page(
     return allocation_page(page, words)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A CSV file that spreadsheets open as UTF-8, whole or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -441,7 +272,8 @@ def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object
     write_whole(path, text.getvalue().encode("utf-8-sig"))
 
 
-def _money(fen: int | None) -> str:
+def money_text(fen: int | None) -> str:
+    """Fen as yuan for a CSV cell, empty where missing."""
     return "" if fen is None else str(yuan(int(fen)))
 
 

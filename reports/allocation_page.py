@@ -24,7 +24,6 @@ from reports import allocation_charts as pictures
 from reports import allocation_words, charts, labels
 from reports.allocation_numbers import (
     EventView,
-    RuleRow,
     Together,
     monthly_net,
     rule_rows,
@@ -287,6 +286,3 @@ def _clock(first: int, last: int) -> str:
 
 def _markup(html: str) -> Markup:
     return Markup(html)  # noqa: S704  # plotly escapes what it embeds; labels were escaped before
-
-
-__all__ = ["AllocationPage", "Fact", "LabView", "RuleRow", "allocation_page"]

@@ -17,9 +17,10 @@ from demand_response.sharing import share
 from ingest.deliver import deliver_many
 from jobs import dr_report
 from jobs.demand_response import MonthResponse, record_event
+from jobs.dr_bridge import NothingToBridgeError, bridge_event
 from jobs.dr_day import EventDays
 from jobs.dr_report import PageDiffersError, write_allocation_page
-from jobs.dr_settle import NothingToBridgeError, bridge_event, settle_event_report
+from jobs.dr_settle import settle_event_report
 from jobs.settle_month import settle
 from market.periods import LABELS, Month
 from market.profiles import profile
