@@ -1,0 +1,1 @@
+"""What a terminal offers: one module a group of commands; no calculation."""
