@@ -90,6 +90,8 @@ class Quality(StrEnum):
 STAGES = ("day_ahead", "intraday")
 DIRECTIONS = ("cut", "fill")
 PRICE_UNITS = ("per_kw_event", "per_kwh")
+APPEAL_OUTCOMES = ("upheld", "dismissed")
+EXCLUSION_CAUSES = ("orderly_use", "outage")
 
 
 def _text(name: str, references: str | None = None, required: bool = True) -> Column:
@@ -306,7 +308,10 @@ _ALL = (
             *_validity(),
             _text("source"),
             _decimal("penalty_price_cny_per_kwh", 6, required=False),
+            _decimal("capacity_price_cny_per_kw_month", 6, required=False),
+            _text("fund_id", references="participants", required=False),
         ),
+        depends_on=("participants",),
     ),
     Table(
         "dr_events",
@@ -362,6 +367,63 @@ _ALL = (
             _code("price_unit", PRICE_UNITS),
         ),
         depends_on=("participants", "dr_events"),
+    ),
+    Table(
+        "dr_cancellations",
+        ("event_id",),
+        (
+            _text("event_id", references="dr_events"),
+            Column("cancelled_at", Kind.INSTANT),
+            _text("reason"),
+        ),
+        depends_on=("dr_events",),
+    ),
+    Table(
+        "dr_appeals",
+        ("event_id", "participant_id", "appealed_at"),
+        (
+            _text("event_id", references="dr_events"),
+            _text("participant_id", references="participants"),
+            Column("appealed_at", Kind.INSTANT),
+            _text("reason"),
+            _code("outcome", APPEAL_OUTCOMES, required=False),
+            Column("decided_at", Kind.INSTANT, required=False),
+            _text("decision", required=False),
+        ),
+        depends_on=("participants", "dr_events"),
+    ),
+    Table(
+        "dr_exclusions",
+        ("participant_id", "date"),
+        (
+            _text("participant_id", references="participants"),
+            _DATE,
+            _code("cause", EXCLUSION_CAUSES),
+            _text("source"),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
+        "rota",
+        ("participant_id", "valid_from"),
+        (
+            _text("participant_id", references="participants"),
+            _decimal("share", 6),
+            *_validity(),
+            _text("source"),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
+        "dr_funds",
+        ("fund_id", "month"),
+        (
+            _text("fund_id", references="participants"),
+            Column("month", Kind.MONTH),
+            _decimal("income_cny", 2),
+            _text("source"),
+        ),
+        depends_on=("participants",),
     ),
     Table(
         "capacity_available",
