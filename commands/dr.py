@@ -5,12 +5,34 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from commands.terminal import Json, Lang, Language, instant, out, print_json
 
 dr_app = typer.Typer(
     no_args_is_help=True, help="需求响应 / events: award, settle, bridge, allocation page, baseline lab."
 )
+
+
+@dr_app.command("list")
+def dr_list(
+    month: Annotated[str | None, typer.Argument(help="YYYY-MM; every month without it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """事件清单 / every event and where it stands."""
+    from jobs.dr_list import list_events
+    from market.periods import Month
+    from warehouse.home import home
+
+    rows = list_events(home(), None if month is None else Month.parse(month))
+    if as_json:
+        print_json([row.as_json() for row in rows])
+        return
+    table = Table("event", "program", "date", "window", "need MW", "awards", "kW", "state", "reports")
+    for row in rows:
+        cells = (row.event_id, row.program_id, row.date, row.window, row.need_mw, str(row.awarded))
+        table.add_row(*cells, row.committed_kw, row.state, ", ".join(map(str, row.reports)))
+    out.print(table)
 
 
 @dr_app.command("clear")

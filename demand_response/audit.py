@@ -214,7 +214,9 @@ def with_baselines(
     ]
     return replace(
         case,
-        cost_fen=sum((one.payment_fen or 0) - (one.penalty_fen or 0) for one in changed),
+        cost_fen=0  # a fund pays, whatever it comes to
+        if case.funded_fen
+        else sum((one.payment_fen or 0) - (one.penalty_fen or 0) for one in changed),
         response_wh=event_response(event, valid),
     )
 

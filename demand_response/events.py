@@ -64,7 +64,7 @@ class Program:
     ``price_cny``: the programme's price in ``price_unit``; None when every award carries its own.
     ``floor``, ``cap``: shares of the commitment. ``time_coefficients``: (minutes from, factor) in rising order.
     ``penalty_share`` R1 and ``penalty_factor`` M: both or neither (A6); ``penalty_price_cny_per_kwh`` is the
-    price of a missing kWh where awards are priced per kW and event.
+    price of a missing kWh where awards are priced per kW and event. ``fund_id``: who pays instead of the market.
     """
 
     program_id: str
@@ -81,13 +81,21 @@ class Program:
     penalty_share: Decimal | None = None
     penalty_factor: Decimal | None = None
     penalty_price_cny_per_kwh: Decimal | None = None
+    capacity_price_cny_per_kw_month: Decimal | None = None
+    fund_id: str | None = None
 
     def __post_init__(self) -> None:
         for name, members in _CODES.items():
             object.__setattr__(
                 self, name, _member(members, getattr(self, name), f"{self.program_id}: {name}")
             )
-        for name in ("price_cny", "penalty_share", "penalty_factor", "penalty_price_cny_per_kwh"):
+        for name in (
+            "price_cny",
+            "penalty_share",
+            "penalty_factor",
+            "penalty_price_cny_per_kwh",
+            "capacity_price_cny_per_kw_month",
+        ):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise ValueError(f"Program {self.program_id}: {name} is {value}; give 0 or more.")

@@ -188,6 +188,24 @@ def agreed_payment(
     return half_up((called * exact(hours) * energy_price + (contracted - called) * capacity_price) * 100)
 
 
+def capacity_fee(parts: Sequence[tuple[Number, Exact, int]], days: int) -> int:
+    """A month's capacity fee in fen: sum of kW x 元/kW·month x days it held / days of the month, rounded once.
+
+    parts: (kW, price, days). Source: demand_response.md A1.1 (容量 price per kW and month); that a fee that holds for
+    part of a month is counted by days is our reading. Raises ValueError for a negative figure or more days than the
+    month has.
+    """
+    total = Fraction(0)
+    for kw, price, held in parts:
+        capacity, rate = exact(kw), money(price, "capacity_price_cny_per_kw_month")
+        if capacity < 0 or rate < 0 or not 0 <= held <= days:
+            raise ValueError(
+                f"{kw} kW at {price} 元/kW·month for {held} of {days} days is no capacity fee; give figures of 0 or more."
+            )
+        total += capacity * rate * Fraction(held, days)
+    return half_up(total * 100)
+
+
 @dataclass(frozen=True)
 class FundPayout:
     """``paid_fen`` by claimant, ``factor`` = min(1, fund / claims), ``carried_over_fen`` left in the fund."""

@@ -77,6 +77,7 @@ class EventCase:
     """What one event is shared from; ``dataclasses.replace`` asks for another rule or another number.
 
     cost_fen: payments less penalties; negative is a credit. response_wh: as ``event_response``.
+    funded_fen: what a fund pays of it, on top of cost_fen, which the payers bear.
     known_to_day_ahead: announced before day-ahead clearing, so that it moved that price too. rise: how the price
     without the response is found, named by ``model``; rise_day_ahead: another way for that price.
     """
@@ -90,6 +91,7 @@ class EventCase:
     rise: Rise = stack_rise
     rise_day_ahead: Rise | None = None
     model: str = STACK
+    funded_fen: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +194,7 @@ def net_benefit(case: EventCase, shared: Shared) -> NetBenefit:
     """Did all load of the province save more at the lower real-time price than the event cost (B1; ruling 29)?
 
     Q1: load of the window, Q0: with the response, P1 and P1 + rise weighted by Q1, so that (P0 - P1) Q1 is the
-    sum over quarter-hours; cost: the event's payments less penalties. MWh and 元.
+    sum over quarter-hours; cost: the event's payments less penalties, whoever bears them. MWh and 元.
     """
     window, market = event_window(case.event), case.market
     load = [int(wh) for wh in market.load_wh[window]]
@@ -205,5 +207,5 @@ def net_benefit(case: EventCase, shared: Shared) -> NetBenefit:
         Fraction(after, 10**6),
         Fraction(paid + saved, after * 1000),
         Fraction(paid, after * 1000),
-        payment=Fraction(shared.cost_fen, 100),
+        payment=Fraction(shared.cost_fen + case.funded_fen, 100),
     )

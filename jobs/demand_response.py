@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from functools import partial
 
 import pandas as pd
 
+from demand_response.allocation import allocate
 from demand_response.events import Event
 from demand_response.settle import Outcome
 from demand_response.sharing import Shared, share
+from jobs.dr_capacity import CapacityPool, capacity_findings, capacity_pools
 from jobs.dr_case import SettledEvent, settle_one, valid_reductions
-from jobs.dr_events import EVENT_TABLES, MonthEvents, given
+from jobs.dr_counterfactual import Counterfactual
+from jobs.dr_events import EVENT_TABLES, MonthEvents, cancellation_findings, given
+from jobs.dr_funds import FundMonth, fund_findings, limit_by_funds
 from jobs.dr_loads import LOOK_BACK, read_loads
-from jobs.dr_sessions import counterfactual_case, session_inputs
+from jobs.dr_sessions import session_inputs
+from jobs.dr_state import appeal_findings
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster
 from market.money import half_up, scaled
-from market.periods import PERIODS, PERIODS_PER_HOUR
+from market.periods import PERIODS, PERIODS_PER_HOUR, Month
 from market.profiles import ProvincialRules
 from settlement.findings import Finding, Severity
 from settlement.month import EventAmount
@@ -55,19 +59,46 @@ def settle_events(
     inputs: MonthInputs,
     rules: ProvincialRules,
     as_of: datetime | None,
+    use_wh: Mapping[str, int | None],
+    openings: Mapping[str, int],
 ) -> MonthResponse:
-    """Settle every event of the month; ``inputs`` has been streamed and kept the event days."""
+    """Settle every event of the month; ``inputs`` has been streamed and kept the event days.
+
+    use_wh: the month's energy by payer, None where it is not known. openings: fen by account, for what funds hold.
+    """
     result = MonthResponse()
+    result.findings += [*cancellation_findings(events), *appeal_findings(home, events, as_of)]
+    settled = _settled(home, events, roster, inputs, rules, as_of, result.findings)
+    pools = capacity_pools(events, roster.month)
+    limited = limit_by_funds(settled, pools, events.tables["dr_funds"], openings, roster.month)
+    result.findings += [*capacity_findings(list(limited.pools)), *fund_findings(limited.funds)]
+    for one in limited.settled:
+        record_event(one, events.enrolments(one.event), roster, result)
+    for pool in limited.pools:
+        _record_capacity(pool, use_wh, rules, result)
+    for fund in limited.funds:
+        _record_income(fund, roster, max(roster.month.days()), result)
+    return result
+
+
+def _settled(
+    home: Home,
+    events: MonthEvents,
+    roster: Roster,
+    inputs: MonthInputs,
+    rules: ProvincialRules,
+    as_of: datetime | None,
+    findings: list[Finding],
+) -> list[SettledEvent]:
     if not events.events:
-        return result
+        return []
     first, last = min(events.days), max(events.days)
     book = read_loads(home, events.metered(), first - LOOK_BACK, last + timedelta(days=1), as_of)
-    counterfactual = partial(counterfactual_case, home, rules=rules, as_of=as_of)
-    for event in events.events:
-        market = inputs.kept[event.date]
-        settled = settle_one(event, events, book, market, roster, rules, result.findings, counterfactual)
-        record_event(settled, events.enrolments(event), roster, result)
-    return result
+    counterfactual = Counterfactual(home, rules, roster, events.tables["rota"], as_of)
+    return [
+        settle_one(event, events, book, inputs.kept[event.date], roster, rules, findings, counterfactual)
+        for event in events.events
+    ]
 
 
 def record_event(
@@ -81,6 +112,7 @@ def record_event(
     if not settled.shares_cost:
         result.findings.append(_economic_finding(event))
         return None
+    _book_fund(settled, result)
     if settled.case is None:
         result.amounts += [
             EventAmount(event.event_id, event.date, who, "demand_response_charge", None, None)
@@ -124,6 +156,74 @@ def _book_payments(
             result.amounts.append(
                 EventAmount(event.event_id, event.date, payee, "demand_response_penalty", 0, one.penalty_fen)
             )
+
+
+def _book_fund(settled: SettledEvent, result: MonthResponse) -> None:
+    """What the event costs the programme's fund, where it has one: payments less penalties."""
+    fund = settled.program.fund_id
+    if fund is None:
+        return
+    paid = [one.payment_fen for one in settled.outcomes], [one.penalty_fen for one in settled.outcomes]
+    known = None not in paid[0]
+    net = sum(fen or 0 for fen in paid[0]) - sum(fen or 0 for fen in paid[1]) if known else None
+    event = settled.event
+    result.amounts.append(EventAmount(event.event_id, event.date, fund, "demand_response_fund", 0, net))
+
+
+def _record_capacity(
+    pool: CapacityPool, use_wh: Mapping[str, int | None], rules: ProvincialRules, result: MonthResponse
+) -> None:
+    """Fees to those enrolled; their sum to the fund, or to the payers by the rule of the residual over the month's use."""
+    amounts, cost = result.amounts, sum(pool.fees.values())
+    for who, fen in pool.fees.items():
+        amounts.append(
+            EventAmount(pool.pool_id, pool.day, pool.payee[who], "demand_response_capacity", 0, -fen)
+        )
+    if pool.fund_id is not None:
+        amounts.append(EventAmount(pool.pool_id, pool.day, pool.fund_id, "demand_response_fund", 0, cost))
+        return
+    payers = list(use_wh)
+    if None in use_wh.values():
+        amounts += [
+            EventAmount(pool.pool_id, pool.day, who, "demand_response_charge", None, None) for who in payers
+        ]
+        return
+    drivers = pd.DataFrame(
+        {"participant_id": payers, "consumption_wh": [wh or 0 for wh in use_wh.values()]}
+    ).assign(benefit_fen=0, nonmarket_generation_wh=0)
+    charges = allocate(cost, drivers, rule=rules.dr_residual_rule, residual_rule=rules.dr_residual_rule)
+    for row in charges.itertuples():
+        amounts.append(
+            EventAmount(
+                pool.pool_id,
+                pool.day,
+                row.participant_id,
+                "demand_response_charge",
+                use_wh[row.participant_id],
+                int(row.charge_fen),
+            )
+        )
+        result.allocations.append(
+            {
+                "event_id": pool.pool_id,
+                "participant_id": row.participant_id,
+                "tranche": row.tranche,
+                "driver": int(row.driver),
+                "benefit_fen": 0,
+                "charge_fen": int(row.charge_fen),
+            }
+        )
+
+
+def _record_income(fund: FundMonth, roster: Roster, day: date, result: MonthResponse) -> None:
+    """The month's income from the grid company, which collected it, to the fund."""
+    if not fund.income_fen:
+        return
+    code, pool = "demand_response_fund_income", f"{fund.fund_id}/{Month.of(day)}"
+    result.amounts += [
+        EventAmount(pool, day, fund.fund_id, code, 0, -fund.income_fen),
+        EventAmount(pool, day, roster.grid_company, code, 0, fund.income_fen),
+    ]
 
 
 def _confirmed_wh(event: Event, one: Outcome) -> int | None:

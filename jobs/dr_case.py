@@ -52,7 +52,7 @@ def settle_one(
     roster: Roster,
     rules: ProvincialRules,
     findings: list[Finding],
-    counterfactual: Callable[[EventCase], EventCase],
+    counterfactual: Callable[[EventCase, Program], EventCase],
 ) -> SettledEvent:
     """Settle and prepare to share one event; adds to ``findings`` what is odd about its awards.
 
@@ -71,13 +71,13 @@ def settle_one(
             commitments,
             declared,
             calendar=ChinaCalendar(),
-            excluded=events.earlier_events(event),
+            excluded=events.barred_days(event),
             pays=shares_cost,
         )
     )
     case = None
     if not any(one.payment_fen is None for one in outcomes) and not _incomplete(market):
-        case = counterfactual(_case(event, outcomes, market, roster, rules))
+        case = counterfactual(_case(event, outcomes, market, roster, rules), program)
     return SettledEvent(event, program, commitments, outcomes, declared, market, shares_cost, case)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
+from types import MappingProxyType
 
 import pandas as pd
 
 from demand_response.batch import LoadBook
 from demand_response.events import Event
+from jobs.dr_capacity import capacity_pools
 from jobs.dr_case import SettledEvent, settle_one
+from jobs.dr_counterfactual import Counterfactual
 from jobs.dr_events import EVENT_TABLES, MonthEvents
+from jobs.dr_funds import limit_by_funds
 from jobs.dr_loads import LOOK_BACK, read_loads
-from jobs.dr_sessions import counterfactual_case, session_inputs
+from jobs.dr_sessions import session_inputs
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.roster import Roster
@@ -85,7 +89,9 @@ class EventDays:
 
     def settle(self, event: Event) -> SettledEvent:
         """One event: baseline, response, payment, and the case it is shared from."""
-        counterfactual = partial(counterfactual_case, self.home, rules=self.rules, as_of=self.as_of)
+        counterfactual = Counterfactual(
+            self.home, self.rules, self.roster, self.events.tables["rota"], self.as_of
+        )
         return settle_one(
             event,
             self.events,
@@ -97,9 +103,15 @@ class EventDays:
             counterfactual,
         )
 
-    def settle_all(self) -> Iterator[SettledEvent]:
-        """Every event, by date and id."""
-        return map(self.settle, self.events.events)
+    def settle_all(self, openings: Mapping[str, int] = MappingProxyType({})) -> Iterator[SettledEvent]:
+        """Every event, by date and id, as its fund pays it where it has one.
+
+        openings: fen by account, of the month before: what funds hold. Meaningful over all events of the month.
+        """
+        settled = [self.settle(event) for event in self.events.events]
+        pools = capacity_pools(self.events, self.month)
+        funds = self.events.tables["dr_funds"]
+        return iter(limit_by_funds(settled, pools, funds, openings, self.month).settled)
 
     def inputs(self) -> list[Input]:
         """The delivered files these events rest on, each once, by hash."""
@@ -122,7 +134,9 @@ class EventDays:
                     as_of=self.as_of,
                 )
             ),
-            *session_inputs(self.home, self.events.days, self.rules, self.as_of),
+            *session_inputs(
+                self.home, self.events.days, self.rules, self.as_of, rota=not self.events.tables["rota"].empty
+            ),
         ]
         return sorted(set(found))
 

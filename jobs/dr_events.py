@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from demand_response.events import Event, Program
+from demand_response.lifecycle import begins
 from demand_response.settle import Commitment
 from jobs.roster import Roster, dated_in, valid_on
-from market.periods import PERIODS_PER_HOUR, Month
+from market.periods import PERIODS_PER_HOUR, TIME_ZONE, Month
 from market.profiles import ProvincialRules
 from settlement.findings import Finding, Severity
 from warehouse.home import Home
 from warehouse.records import read_records
 
-EVENT_TABLES = ("dr_programs", "dr_events", "dr_enrolments", "dr_awards")
+EVENT_TABLES = (
+    "dr_programs",
+    "dr_events",
+    "dr_enrolments",
+    "dr_awards",
+    "dr_cancellations",
+    "dr_exclusions",
+    "rota",
+    "dr_funds",
+    "dr_appeals",
+)
 
 
 class EventUnknownError(LookupError):
@@ -26,17 +38,23 @@ class EventUnknownError(LookupError):
 
 @dataclass(frozen=True)
 class MonthEvents:
-    """The events of a month, or one of them, with the records they are settled by."""
+    """The events of a month, or one of them, with the records they are settled by.
+
+    events: those that took place. cancelled: those called off before they began, which nothing settles.
+    """
 
     events: tuple[Event, ...]
     tables: Mapping[str, pd.DataFrame]
+    cancelled: tuple[Event, ...] = ()
 
     @classmethod
     def read(cls, home: Home, month: Month, as_of: datetime | None) -> MonthEvents:
         """Events whose date lies in the month, by date and id, as known at ``as_of``."""
         tables = {table: read_records(home, table, as_of=as_of) for table in EVENT_TABLES}
         inside = dated_in(tables["dr_events"], month).sort_values(["date", "event_id"])
-        return cls(tuple(_event(row) for row in inside.itertuples()), tables)
+        planned = [_event(row) for row in inside.itertuples()]
+        off = [event for event in planned if _called_off(event, tables["dr_cancellations"])]
+        return cls(tuple(event for event in planned if event not in off), tables, tuple(off))
 
     @classmethod
     def one(cls, home: Home, event_id: str, as_of: datetime | None) -> MonthEvents:
@@ -48,6 +66,10 @@ class MonthEvents:
             there = ", ".join(known["event_id"]) or "none yet"
             raise EventUnknownError(f"There is no event {event_id}; events in the warehouse: {there}.")
         return cls(tuple(_event(row) for row in rows.itertuples()), tables)
+
+    def is_cancelled(self, event: Event) -> bool:
+        """True when it was called off before it began."""
+        return _called_off(event, self.tables["dr_cancellations"])
 
     @property
     def days(self) -> frozenset[date]:
@@ -83,6 +105,8 @@ class MonthEvents:
             penalty_share=given(row["penalty_share"]),
             penalty_factor=given(row["penalty_factor"]),
             penalty_price_cny_per_kwh=given(row["penalty_price_cny_per_kwh"]),
+            capacity_price_cny_per_kw_month=given(row["capacity_price_cny_per_kw_month"]),
+            fund_id=given(row["fund_id"]),
         )
 
     def enrolments(self, event: Event) -> pd.DataFrame:
@@ -113,15 +137,21 @@ class MonthEvents:
         members = {who for event in self.events for group in self.groups(event).values() for who in group}
         return self.awarded() | members
 
-    def earlier_events(self, event: Event) -> dict[str, dict[date, str]]:
-        """Days of earlier events, by who was called, which a baseline must not use.
+    def barred_days(self, event: Event) -> dict[str, dict[date, str]]:
+        """Days before the event that a baseline must not use, by participant, with the reason.
 
-        An aggregator's call is one of its members, and a member's is one of its aggregator's load.
+        Earlier events by who was called, and days on which a participant's use was ordered (有序用电) or its supply out.
+        An aggregator's call is one of its members, and a member's day is one of its aggregator's load.
         """
         days: dict[str, dict[date, str]] = {}
+        for row in self.tables["dr_exclusions"].itertuples():
+            if row.date < event.date:
+                days.setdefault(row.participant_id, {})[row.date] = row.cause
         every = self.tables["dr_events"]
         for row in every[[day < event.date for day in every["date"]]].itertuples():
             earlier = _event(row)
+            if self.is_cancelled(earlier):
+                continue
             groups = self.groups(earlier)
             called = set(self.awards(earlier)["participant_id"])
             for who in called | {member for group in groups.values() for member in group}:
@@ -191,6 +221,39 @@ def adjustment_cap(rules: ProvincialRules) -> tuple[float, float]:
 def given(value: object) -> object | None:
     """The value of an optional cell, None where it is empty."""
     return None if value is None or pd.isna(value) else value
+
+
+def _called_off(event: Event, cancellations: pd.DataFrame) -> bool:
+    """Whether a cancellation came before the event began; one that came later does not undo what happened."""
+    mine = cancellations[cancellations["event_id"] == event.event_id]
+    start = begins(event, ZoneInfo(TIME_ZONE))
+    return any(datetime.fromisoformat(at) < start for at in mine["cancelled_at"])
+
+
+def cancellation_findings(events: MonthEvents) -> list[Finding]:
+    """What was called off, and cancellations that came too late to undo an event."""
+    cancellations = events.tables["dr_cancellations"].set_index("event_id")
+    found = [
+        Finding(
+            "event_cancelled",
+            Severity.INFORM,
+            event.event_id,
+            f"Event {event.event_id} of {event.date} was called off at {cancellations.loc[event.event_id, 'cancelled_at']} "
+            f"({cancellations.loc[event.event_id, 'reason']}); nothing is paid and nothing is charged for it.",
+        )
+        for event in events.cancelled
+    ]
+    late = [event for event in events.events if event.event_id in cancellations.index]
+    return found + [
+        Finding(
+            "cancellation_too_late",
+            Severity.BLOCK,
+            event.event_id,
+            f"The cancellation of event {event.event_id} is of {cancellations.loc[event.event_id, 'cancelled_at']}, after it "
+            "had begun; it is settled as called. Deliver the cancellation with its true time, or waive this by name.",
+        )
+        for event in late
+    ]
 
 
 def _event(row: object) -> Event:

@@ -15,7 +15,7 @@ from jobs.dr_day import EventDays
 from jobs.dr_lab import Lab, NothingToTryError, try_baselines
 from jobs.dr_views import event_view
 from jobs.roster import valid_in
-from market.money import yuan
+from market.money import scaled, yuan
 from market.periods import Month
 from market.profiles import profile
 from reports import labels
@@ -48,8 +48,9 @@ def write_allocation_page(home: Home, run_name: str, *, lang: str = "zh") -> Pat
     words = AllocationLabels(lang)
     days = EventDays.of_month(home, Month.parse(run.month), profile(manifest["profile"]), as_of)
     lab = laboratory(home, days)
-    views = [event_view(days, settled, lab) for settled in days.settle_all()]
+    views = [event_view(days, settled, lab) for settled in days.settle_all(_openings(run))]
     _check(run, views, days)
+    pools = _capacity_pools(run, views)
     head = [
         Fact(words("run_alias"), f"{run.alias} · {words.of(labels.RUN_KINDS, run.kind)}"),
         Fact(words("status"), words.of(labels.STATUSES, run.status)),
@@ -57,6 +58,8 @@ def write_allocation_page(home: Home, run_name: str, *, lang: str = "zh") -> Pat
         Fact(words("profile"), f"{manifest['profile']} {manifest['profile_sha256'][:16]}", is_code=True),
         Fact(words("run_id"), run.run_id, is_code=True),
         Fact(words("fingerprint"), run.fingerprint, is_code=True),
+        *(Fact(f"{words('capacity_fee')} {pool}", f"{amount} 元") for pool, amount in pools.items()),
+        *(Fact(f"{words('fund')} {fund}", sentence) for fund, sentence in _funds(run).items()),
     ]
     page = AllocationPage(
         title=f"{run.month} {words('allocation_report')}",
@@ -74,6 +77,24 @@ def write_allocation_page(home: Home, run_name: str, *, lang: str = "zh") -> Pat
     path = folder / f"allocation_{run.month}.html"
     write_whole(path, allocation_page(page, words).encode("utf-8"))
     return path
+
+
+def _capacity_pools(run: runs.Run, views: Sequence[EventView]) -> dict[str, Decimal]:
+    """Capacity fees that the payers bear, yuan by pool: they are shared, and no event."""
+    allocation = pd.read_parquet(run.folder / "allocation.parquet")
+    of_pools = allocation[~allocation["event_id"].isin([view.event.event_id for view in views])]
+    return {str(pool): rows["charge_cny"].sum() for pool, rows in of_pools.groupby("event_id", sort=True)}
+
+
+def _funds(run: runs.Run) -> dict[str, str]:
+    findings = pd.read_parquet(run.folder / "findings.parquet")
+    of_funds = findings[findings["code"] == "fund_month"]
+    return dict(zip(of_funds["subject"], of_funds["sentence"], strict=True))
+
+
+def _openings(run: runs.Run) -> dict[str, int]:
+    accounts = pd.read_parquet(run.folder / "accounts.parquet")
+    return {row.account: scaled(row.opening_cny, 2) for row in accounts.itertuples() if row.opening_cny}
 
 
 def laboratory(home: Home, days: EventDays, before: date | None = None) -> Lab | None:
@@ -130,6 +151,7 @@ def _check(run: runs.Run, views: Sequence[EventView], days: EventDays) -> None:
     """Payments, penalties and charges of the page against the run's files, to the fen."""
     response = pd.read_parquet(run.folder / "response.parquet")
     allocation = pd.read_parquet(run.folder / "allocation.parquet")
+    allocation = allocation[~allocation["event_id"].isin(_capacity_pools(run, views).keys())]
     stated = {
         **_stated(response, "payment_cny", ["event_id", "participant_id"]),
         **_stated(response, "penalty_cny", ["event_id", "participant_id"]),

@@ -85,20 +85,14 @@ def _covers(one: SessionRise | None) -> bool:
     return one is not None and bool(one.covered.any())
 
 
-def counterfactual_case(
-    home: Home, case: EventCase, rules: ProvincialRules, as_of: datetime | None
-) -> EventCase:
-    """The case by the counterfactual that the profile has on the event's day."""
-    if _policy(case.event.date, rules) != INTERPROVINCIAL:
-        return case
-    return with_sessions(case, sessions_without(home, case.event.date, case.response_wh, rules, as_of))
-
-
 def session_inputs(
-    home: Home, days: Iterable[date], rules: ProvincialRules, as_of: datetime | None
+    home: Home, days: Iterable[date], rules: ProvincialRules, as_of: datetime | None, *, rota: bool
 ) -> list[Input]:
-    """The delivered offers, bids and transfer capability that the money of these event days rests on, if any."""
-    wanted = sorted(day for day in days if _policy(day, rules) == INTERPROVINCIAL)
+    """The delivered offers, bids and transfer capability that the money of these event days rests on, if any.
+
+    rota: there is one, so that what would have gone unserved is money too.
+    """
+    wanted = sorted(day for day in days if rota or counterfactual_by_session(day, rules))
     if not wanted:
         return []
     after = wanted[-1] + timedelta(days=1)
@@ -108,8 +102,9 @@ def session_inputs(
     ]
 
 
-def _policy(day: date, rules: ProvincialRules) -> str:
-    return on(rules.dr_counterfactual, day, "dr_counterfactual")
+def counterfactual_by_session(day: date, rules: ProvincialRules) -> bool:
+    """Whether the profile takes the price without an event from the inter-provincial session on that day."""
+    return on(rules.dr_counterfactual, day, "dr_counterfactual") == INTERPROVINCIAL
 
 
 def _of_stage(frame: pd.DataFrame, day: date, stage: str) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def _fan(days: EventDays, settled: SettledEvent) -> Fan:
     """The responders' sum on the event's day beside the last like days on which none of them was called."""
     event = settled.event
     book = settled.book.only([one.participant_id for one in settled.outcomes])
-    called = {day for off in days.events.earlier_events(event).values() for day in off}
+    called = {day for off in days.events.barred_days(event).values() for day in off}
     calendar = ChinaCalendar()
     kind = calendar.day_type(event.date)
     alike = [

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jobs.dr_report import write_allocation_page
 from jobs.month_inputs import MonthInputs
 from jobs.progress import Progress, silent
 from jobs.roster import DayRoster, Roster, valid_in
@@ -47,13 +48,14 @@ SECOND_LAYER = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, Partic
 
 @dataclass(frozen=True)
 class Reports:
-    """Where the reports of a run stand."""
+    """Where the reports of a run stand; a month without an event has no allocation page."""
 
     folder: Path
     statements: list[Path]
     month_page: Path
     workbook: Path
     lines: Path
+    allocation_page: Path | None
 
 
 def write_reports(
@@ -98,7 +100,8 @@ def write_reports(
     _write(workbook, province_workbook(content, labels))
     _write(lines, lines_csv(content, labels))
     _write(page, month_page(content, province, labels).encode("utf-8"))
-    return Reports(folder, written, page, workbook, lines)
+    allocation = write_allocation_page(home, run.run_id, lang=lang) if content.events else None
+    return Reports(folder, written, page, workbook, lines, allocation)
 
 
 class _Known:

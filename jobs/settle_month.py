@@ -33,9 +33,11 @@ from jobs.roster import METERED_KINDS, Roster, dated_in, valid_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile, profile
+from market.tables import ParticipantKind
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
-from settlement.month import MonthSettlement, settle_month
+from settlement.ledger import participant_account
+from settlement.month import MonthSettlement, month_use, settle_month
 from settlement.parties import Parties
 from settlement.passthrough import needs_deviation
 from settlement.purchases import StageTotals, by_stage
@@ -133,7 +135,13 @@ def month_inputs(
                 home, table, history if table == "meter_readings" else month.first, month.after, as_of=as_of
             )
         ),
-        *session_inputs(home, days, rules_used.settled[0], as_of),
+        *session_inputs(
+            home,
+            days,
+            rules_used.settled[0],
+            as_of,
+            rota=not read_records(home, "rota", as_of=as_of).empty,
+        ),
     ]
     if not any(curve_inputs(home, "meter_readings", month.first, month.after, as_of=as_of)):
         raise NothingToSettleError(
@@ -190,10 +198,11 @@ def calculate(
         for market in progress(inputs.days(), "settle", total=len(list(month.days())))
     ]
     parties = _parties(roster, inputs, records, month)
-    response = settle_events(home, events, roster, inputs, rules, as_of)
-    result = settle_month(
-        parties, settled, trades, response.amounts, rules, matrix, _openings(before, matrix)
+    openings = _openings(before, matrix, roster)
+    response = settle_events(
+        home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
+    result = settle_month(parties, settled, trades, response.amounts, rules, matrix, openings)
     findings = (
         *result.findings,
         *trade_findings,
@@ -294,12 +303,13 @@ def _carried_from(before: runs.Run | None) -> tuple[runs.InputFile, ...]:
     return (runs.InputFile(f"runs/{before.run_id}/{ACCOUNTS}", accounts["sha256"], accounts["rows"]),)
 
 
-def _openings(before: runs.Run | None, matrix: ChargeMatrix) -> dict[str, int]:
-    """Closing balances of the accounts that carry forward."""
+def _openings(before: runs.Run | None, matrix: ChargeMatrix, roster: Roster) -> dict[str, int]:
+    """Closing balances of the accounts that carry forward, and of funds, which keep what they do not pay."""
     if before is None:
         return {}
     accounts = pd.read_parquet(before.folder / ACCOUNTS)
     carried = {account.code for account in matrix.accounts if account.closes == "carry_forward"}
+    carried |= {participant_account(who) for who, kind in roster.kind.items() if kind == ParticipantKind.FUND}
     return {
         row.account: scaled(row.closing_cny, 2) for row in accounts.itertuples() if row.account in carried
     }

@@ -188,6 +188,7 @@ class ProvincialRules(RuleSet):
     dr_economic_events_allocated: tuple[Dated[bool], ...]
     dr_deviation_tolerance: tuple[Dated[Decimal], ...]
     dr_retailer_gain_at_cny_per_mwh: tuple[Dated[Decimal | None], ...]
+    dr_avoided_rota_counts: tuple[Dated[bool], ...]
     dr_zone_of_node: tuple[Dated[tuple[tuple[str, str], ...]], ...]
     dr_grid_states: tuple[Dated[tuple[tuple[Decimal, tuple[str, ...]], ...]], ...]
 

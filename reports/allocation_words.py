@@ -35,6 +35,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "yuan of benefit bears the same. The residual goes by use, so that payers of large use and small benefit lie "
         "off the line and the index of all charges is below that of the benefit tranche.",
     ),
+    "capacity_fee": ("容量补偿", "Capacity fee"),
+    "fund": ("专项资金", "Fund"),
     "no_shared": ("没有可分摊的事件。", "No event could be shared."),
     "ratio_title": ("分摊 ÷ 受益: 按类型与地市", "Charge ÷ benefit by class and city"),
     "ratio": ("分摊 ÷ 受益", "Charge ÷ benefit"),
@@ -247,6 +249,7 @@ VERDICTS: Mapping[str, tuple[str, str]] = {
     "below_floor": ("低于下限", "below the floor"),
     "too_short": ("时长不足", "too short"),
     "not_enough_history": ("历史不足", "not enough history"),
+    "fund_waits": ("资金待定", "fund waits"),
     "event_day_gap": ("当日缺数", "readings missing"),
     "missing_price": ("缺价格", "price missing"),
 }

@@ -336,6 +336,12 @@ CITIES: Mapping[str, tuple[str, str]] = {
 
 FINDINGS: Mapping[str, tuple[str, str]] = {
     "award_at_two_levels": ("两级重复中标", "award at two levels"),
+    "appeal_not_admissible": ("申诉不予受理", "appeal not admissible"),
+    "appeal_open": ("申诉未结", "open appeal"),
+    "cancellation_too_late": ("取消晚于开始", "cancelled after the start"),
+    "capacity_fee_reading": ("容量补偿口径", "how the capacity fee is counted"),
+    "event_cancelled": ("事件已取消", "event called off"),
+    "fund_month": ("专项资金收支", "month of a fund"),
     "award_without_enrolment": ("有中标无签约", "award without enrolment"),
     "counterfactual_is_a_model": ("反事实电价为模型值", "counterfactual price is a model"),
     "daily_price_cap_applied": ("日均价限价折算", "daily price cap applied"),

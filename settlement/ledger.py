@@ -99,6 +99,7 @@ def balances(
     for posting in postings:
         movement[posting.account] += posting.amount_fen
     names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}
+    names |= openings.keys()
     return [
         Balance(name, openings.get(name, 0), movement.get(name, 0))
         for name in sorted(names | movement.keys())

@@ -119,6 +119,14 @@ def settle_month(
     return _close(lines, daily, bought, movements, findings, settled, matrix, openings)
 
 
+def month_use(users: Sequence[str], settled: Sequence[DaySettlement]) -> dict[str, int | None]:
+    """Metered energy of the month by user, Wh; None where a reading of it is missing."""
+    days = [day.users["energy_real_time"] for day in settled]
+    quantity = np.stack([day.quantity for day in days], axis=1)
+    missing = np.stack([day.missing for day in days], axis=1)
+    return dict(zip(users, _row_totals(quantity, missing), strict=True))
+
+
 def _reference_fen(settled: list[DaySettlement]) -> int | None:
     """The import at the provincial price, day-ahead and intraday (ruling 5)."""
     systems = [day.system for day in settled]

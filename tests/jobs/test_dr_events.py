@@ -88,7 +88,7 @@ def test_a_member_is_barred_on_days_its_aggregator_was_called(sample_home) -> No
     days, members = declared(sample_home, also_members=False)
     later = MonthEvents.one(sample_home, "DR-20220721-DA", None)
     events = replace(later, tables=days.events.tables)
-    barred = events.earlier_events(events.events[0])
+    barred = events.barred_days(events.events[0])
     assert all(barred[member][date(2022, 7, 19)] == "event" for member in members)
     assert all(day < date(2022, 7, 21) for days_off in barred.values() for day in days_off)
 
