@@ -140,6 +140,13 @@ def codes(cells: Cells, column: Column, faults: Faults) -> pa.StringArray:
     return found
 
 
+def code_places(cells: Cells, name: str, allowed: tuple[str, ...], faults: Faults) -> IntArray:
+    """Code words as their places in ``allowed``, MISSING where the cell is empty or holds another word."""
+    found = codes(cells, Column(name, codes=allowed), faults)
+    places = pc.index_in(found, pa.array(allowed, pa.string())).cast(pa.int64())
+    return np.asarray(places.fill_null(MISSING).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
 def _arrow_type(kind: Kind) -> pa.DataType:
     if kind is Kind.DATE:
         return pa.date32()

@@ -43,7 +43,11 @@ def read_wide(table: Table, cells: Cells, known: dict[str, set[str]], faults: Fa
     _check_midnight(cells, faults)
     values = np.empty((len(cells), PERIODS), dtype=np.int64)
     for place, label in enumerate(LABELS):
-        values[:, place] = parse.whole_numbers(cells, label, table.curve_decimals, faults)
+        values[:, place] = (
+            parse.code_places(cells, label, table.curve_codes, faults)
+            if table.curve_codes
+            else parse.whole_numbers(cells, label, table.curve_decimals, faults)
+        )
     quality = columns["quality"] if has_quality(table) else None
     same = check.same_values([] if quality is None else [quality])
     repeated = check.repetitions(

@@ -38,7 +38,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One input table; ``key`` names the columns (with ``date`` for curves) that identify a row."""
+    """One input table; ``key`` names the columns (with ``date`` for curves) that identify a row.
+
+    curve_codes: the 96 cells of a row hold these words, stored as their place in the tuple.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -46,6 +49,7 @@ class Table:
     curve_unit: str | None = None
     curve_decimals: int = 0
     city_by: str | None = None
+    curve_codes: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = field(default=())
 
     @property
@@ -87,6 +91,10 @@ class Quality(StrEnum):
     MISSING = "missing"
 
 
+QUALITIES = tuple(Quality)  # their places are the stored codes of meter_quality
+FLOWS = ("forward", "reverse")  # 正向, 反向: taken from and delivered into the grid
+RATES = ("total", "sharp", "peak", "flat", "valley", "deep_valley")  # 总, 尖, 峰, 平, 谷, 深谷
+DIGITS = tuple(str(number) for number in range(3, 13))
 STAGES = ("day_ahead", "intraday")
 DIRECTIONS = ("cut", "fill")
 PRICE_UNITS = ("per_kw_event", "per_kwh")
@@ -142,6 +150,7 @@ _ALL = (
             _decimal("multiplier", 3),
             Column("direction", Kind.INTEGER, codes=("1", "-1")),
             *_validity(),
+            _text("main_meter_id", required=False),  # 总表: the meter behind which this one stands
         ),
         depends_on=("participants",),
     ),
@@ -173,6 +182,58 @@ _ALL = (
         curve_unit="MWh",
         curve_decimals=6,
         depends_on=("contracts",),
+    ),
+    Table(
+        "meter_quality",  # where a quarter-hour has a code, it stands before the quality of the reading's row
+        ("meter_id", "date"),
+        (_text("meter_id", references="meters"), _DATE),
+        curve_unit="quality",
+        city_by="meter_id",
+        depends_on=("participants", "meters", "meter_readings"),
+        curve_codes=QUALITIES,
+    ),
+    Table(
+        "registers",  # 示数: what the counter showed at 00:00 of valid_from and of valid_to, before the multiplier
+        ("meter_id", "flow", "rate", "valid_from"),
+        (
+            _text("meter_id", references="meters"),
+            _code("flow", FLOWS),
+            _code("rate", RATES),
+            Column("valid_from", Kind.DATE),
+            Column("valid_to", Kind.DATE),
+            _decimal("start_kwh", 6),
+            _decimal("end_kwh", 6),
+            Column(
+                "digits", Kind.INTEGER, codes=DIGITS
+            ),  # whole digits of the counter: it rolls over at 10**digits kWh
+            _decimal("multiplier", 3, required=False),  # the sender's, to compare with meters
+        ),
+        depends_on=("participants", "meters"),
+    ),
+    Table(
+        "reactive_readings",
+        ("meter_id", "flow", "date"),
+        (
+            _text("meter_id", references="meters"),
+            _code("flow", ("lagging", "leading")),  # 感性, 容性
+            _DATE,
+            _code("quality", tuple(Quality)),
+        ),
+        curve_unit="kvarh",  # before the multiplier, as meter_readings
+        curve_decimals=6,
+        city_by="meter_id",
+        depends_on=("participants", "meters"),
+    ),
+    Table(
+        "maximum_demand",  # 最大需量: the highest 15-minute mean of the month, before the multiplier
+        ("meter_id", "month"),
+        (
+            _text("meter_id", references="meters"),
+            Column("month", Kind.MONTH),
+            _decimal("demand_kw", 6),
+            Column("reached_at", Kind.INSTANT, required=False),
+        ),
+        depends_on=("participants", "meters"),
     ),
     Table(
         "positions",
