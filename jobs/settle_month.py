@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pandas as pd
 
+from jobs import access, actor
 from jobs.demand_response import (
     EVENT_TABLES,
     LOOK_BACK,
@@ -81,12 +82,15 @@ def settle(
     """Settle a month; the same inputs, rules and software give the run that already exists.
 
     force: compute again in a temporary folder and compare byte by byte with the existing run.
-    Raises NothingToSettleError, warehouse.lock's refusal after ``wait_seconds``, LedgerNotBalancedError.
+    Raises NothingToSettleError, warehouse.lock's refusal after ``wait_seconds``, LedgerNotBalancedError,
+    NotAllowedError where the actor may not prepare a run.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a kind of run; choose one of {', '.join(KINDS)}.")
     rules = profile_name if isinstance(profile_name, RuleProfile) else profile(profile_name)
     as_of = as_of or newest_recorded_at(home)
+    who = actor.current(home)
+    access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
         before = _month_before(home, month)
@@ -106,9 +110,10 @@ def settle(
         identity = _identity(month, kind, rules, inputs, None if newest is None else newest.run_id)
         left = runs.orphan(home, identity.run_id)
         if left is not None:
-            return MonthRun(runs.register(home, left), computed=False)
+            return MonthRun(runs.register(home, left, who.signature), computed=False)
         number = 1 if newest is None else newest.version + 1
-        return MonthRun(runs.write_run(home, identity, number, as_of, compute), computed=True)
+        run = runs.write_run(home, identity, number, as_of, compute, who.signature)
+        return MonthRun(run, computed=True)
 
 
 def month_inputs(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,16 @@ class Home:
         return self.root / "reports"
 
     @property
+    def users(self) -> Path:
+        """Who may do what: the people, their accounts and roles (``jobs.actor``)."""
+        return self.root / "users.yaml"
+
+    @property
+    def anchors(self) -> Path:
+        """The log's last hash after every act, beside the database and not in it (``warehouse.audit_log``)."""
+        return self.root / "log_anchors.txt"
+
+    @property
     def locks(self) -> Path:
         """The files that ``warehouse.lock`` locks; they hold nothing."""
         return self.root / "locks"
@@ -85,7 +98,10 @@ def home(path: Path | None = None) -> Home:
 
 
 def create(at: Home) -> None:
-    """Make the folders and bring the database to the newest schema; a second call changes nothing."""
+    """Make the folders, bring the database to the newest schema, and name a first user; twice changes nothing.
+
+    A users.yaml that exists is left as it is.
+    """
     for folder in at.folders():
         folder.mkdir(parents=True, exist_ok=True)
     config = Config()
@@ -93,6 +109,18 @@ def create(at: Home) -> None:
     with _engine(at.database_url).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    _name_first_user(at)
+
+
+def _name_first_user(at: Home) -> None:
+    """The account that makes a home may prepare; who checks, approves and publishes is for people to write."""
+    if at.users.exists():
+        return
+    sample = resources.files("data").joinpath("reference", "users.yaml").read_text("utf-8")
+    making = at.users.with_suffix(".making")
+    making.write_text(sample.replace("<account>", pwd.getpwuid(os.getuid()).pw_name), "utf-8")
+    making.chmod(0o644)
+    making.replace(at.users)
 
 
 def engine(at: Home) -> Engine:

@@ -1,4 +1,4 @@
-"""The tables of the database: deliveries, quarantine, runs, and one record table per registry table.
+"""The tables of the database: deliveries, quarantine, runs, acts, and one record table per registry table.
 
 Money and decimals are whole numbers of the column's smallest unit in BigInteger: Numeric on SQLite is a float.
 """
@@ -130,6 +130,25 @@ class SettlementRun(Base):
     status: Mapped[str] = mapped_column(String(32))
     manifest_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class LoggedAct(Base):
+    """One act in the append-only log; ``hash`` covers every other column and so the whole log before it."""
+
+    __tablename__ = "act_log"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    person: Mapped[str] = mapped_column(String(255))
+    account: Mapped[str] = mapped_column(String(255))
+    roles: Mapped[str] = mapped_column(String(255))
+    act: Mapped[str] = mapped_column(String(64), index=True)
+    subject: Mapped[str] = mapped_column(String(255), index=True)
+    reason: Mapped[str] = mapped_column(String)
+    evidence_sha256: Mapped[str | None] = mapped_column(String(64))
+    detail: Mapped[str] = mapped_column(String)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 def sql_type(kind: Kind) -> TypeEngine[Any]:

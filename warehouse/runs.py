@@ -21,11 +21,13 @@ from uuid import UUID, uuid5
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from warehouse.home import Home, engine, transaction
+from warehouse.audit_log import Signature, recording
+from warehouse.home import Home, engine
 from warehouse.models import SettlementRun
 
 NAMESPACE = UUID("6f6d1f0e-6a59-5f0b-9a53-0d6b5f5a2c11")
 MANIFEST = "manifest.json"
+PREPARED = "run.prepare"
 NOT_IDENTITY = ("started_at", "finished_at", "as_of")
 
 
@@ -155,6 +157,7 @@ def write_run(
     version: int,
     as_of: datetime | None,
     compute: Callable[[Path, UUID], Mapping[str, Any]],
+    by: Signature,
 ) -> Run:
     """Compute a run into place. ``compute(folder, run_id)`` writes the tables and returns rows, totals, status.
 
@@ -174,7 +177,7 @@ def write_run(
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    return register(home, final)
+    return register(home, final, by)
 
 
 def recompute(folder: Path, run: Run, compute: Callable[[Path, UUID], Mapping[str, Any]]) -> list[str]:
@@ -189,17 +192,18 @@ def recompute(folder: Path, run: Run, compute: Callable[[Path, UUID], Mapping[st
     ]
 
 
-def register(home: Home, folder: Path) -> Run:
-    """Make a complete run folder visible: one transaction."""
+def register(home: Home, folder: Path, by: Signature) -> Run:
+    """Make a complete run folder visible and log who prepared it: one transaction."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     names = ("run_id", "kind", "month", "version", "alias", "previous", "status")
     row = {name: manifest[name] for name in names}
-    with transaction(home) as connection:
-        connection.execute(
-            insert(SettlementRun).values(
-                **row, manifest_sha256=file_sha256(folder / MANIFEST), created_at=datetime.now(UTC)
-            )
+    digest = file_sha256(folder / MANIFEST)
+    with recording(home) as log:
+        log.connection.execute(
+            insert(SettlementRun).values(**row, manifest_sha256=digest, created_at=datetime.now(UTC))
         )
+        detail = {"alias": row["alias"], "fingerprint": fingerprint(manifest["outputs"])}
+        log.append(by, PREPARED, row["run_id"], "", evidence_sha256=digest, detail=detail)
     return Run(**row, folder=home.runs / row["run_id"])
 
 

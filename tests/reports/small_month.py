@@ -19,6 +19,7 @@ from settlement.findings import Finding, Severity
 from settlement.ledger import Line, balances, post
 from settlement.month import DailySeries
 from warehouse import run_tables
+from warehouse.audit_log import Signature
 from warehouse.deliveries import newest_recorded_at
 from warehouse.home import Home
 from warehouse.runs import InputFile, Run, RunIdentity, write_run
@@ -189,7 +190,9 @@ def add_run(at: Home, lines: Sequence[Line], version: int, previous: str | None)
         previous,
         "0.1.0",
     )
-    return write_run(at, identity, version, newest_recorded_at(at), compute)
+    return write_run(
+        at, identity, version, newest_recorded_at(at), compute, Signature("p1", "os:p1", ("preparer",))
+    )
 
 
 def deliveries(folder: Path) -> None:

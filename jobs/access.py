@@ -1,0 +1,71 @@
+"""What each role may do. A job asks here before it does anything; every refusal is a sentence.
+
+The table is the whole of it: an act that a role does not stand beside is refused to it on every path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from jobs.actor import Actor, Role
+from warehouse import runs
+
+
+class Act(StrEnum):
+    """Everything that is done under a name. The values stand in the log."""
+
+    RELEASE = "quarantine.release"
+    SETTLE = runs.PREPARED
+    PRINT = "run.print"
+    RESOLVE = "finding.resolve"
+    WAIVE = "finding.waive"
+    SIGN_OFF = "run.signoff"
+    APPROVE = "run.approve"
+    REJECT = "run.reject"
+    PUBLISH = "run.publish"
+
+
+ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
+    {
+        Act.RELEASE: frozenset({Role.OPERATOR}),
+        Act.SETTLE: frozenset({Role.OPERATOR, Role.PREPARER}),
+        Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),
+        Act.RESOLVE: frozenset({Role.CHECKER}),
+        Act.WAIVE: frozenset({Role.CHECKER}),
+        Act.SIGN_OFF: frozenset({Role.CHECKER}),
+        Act.APPROVE: frozenset({Role.APPROVER}),
+        Act.REJECT: frozenset({Role.CHECKER, Role.APPROVER}),
+        Act.PUBLISH: frozenset({Role.PUBLISHER}),
+    }
+)
+OF_ONE_CITY = frozenset({Act.RESOLVE, Act.WAIVE, Act.SIGN_OFF})
+NOT_WITH_THE_KEYS = frozenset({Act.APPROVE, Act.PUBLISH})
+
+
+class NotAllowedError(ValueError):
+    """The actor may not do this. Trying again changes nothing; another person may."""
+
+
+def require(actor: Actor, act: Act, city: str | None = None) -> None:
+    """Raise NotAllowedError unless a role of the actor stands beside the act, and the city is the actor's.
+
+    city: of the finding or queue, None the province's own; looked at only for acts in a city's queue.
+    """
+    allowed = ROLES[act]
+    if not actor.roles & allowed:
+        raise NotAllowedError(
+            f"{actor.name} ({actor.account}) may not do {act}: that needs the role "
+            f"{' or '.join(sorted(allowed))}, and users.yaml gives {', '.join(sorted(actor.roles)) or 'none'}."
+        )
+    if act in OF_ONE_CITY and not actor.has(city):
+        raise NotAllowedError(
+            f"{actor.name} ({actor.account}) may not do {act} for {city or 'the province'}: users.yaml gives the "
+            f"cities {', '.join(sorted(actor.cities)) or 'none'}."
+        )
+    if act in NOT_WITH_THE_KEYS and actor.keeps_roles:
+        raise NotAllowedError(
+            f"{actor.name} ({actor.account}) may not do {act}: the account owns users.yaml and could give itself "
+            "any role. Let another account own the file, or another person act."
+        )
