@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from commands.bid import bid_app
+from commands.clock import clock
 from commands.dr import dr_app
 from commands.ingest import ingest
 from commands.market import clear, paths
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 for name, group in (("settle", settle_app), ("run", run_app), ("dr", dr_app), ("bid", bid_app)):
     app.add_typer(group, name=name)
-for command in (ingest, report, paths, clear):
+for command in (ingest, report, paths, clear, clock):
     app.command()(command)
 
 

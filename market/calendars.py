@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 
 import holidays
+from holidays.countries.china import ChinaStaticHolidays
 
 
 @cache
@@ -42,3 +43,25 @@ class ChinaCalendar:
             if ordinal == 0:
                 return day
             day += timedelta(days=1)
+
+    def working_days_after(self, day: date, count: int) -> date:
+        """The ``count``-th working day after ``day``, which itself does not count whether worked or not."""
+        if count < 1:
+            raise ValueError(f"{count} working days after {day} do not exist; count from 1.")
+        while count:
+            day += timedelta(days=1)
+            count -= self.is_workday(day)
+        return day
+
+    def working_day_number(self, day: date) -> int | None:
+        """Which working day of its month a day is, counted from 1; None on a day off."""
+        if not self.is_workday(day):
+            return None
+        return sum(self.is_workday(day.replace(day=number)) for number in range(1, day.day + 1))
+
+    def announced(self, year: int) -> bool:
+        """True when the State Council's notice of that year's days off and make-up days is in the calendar.
+
+        Before the notice a year has its statutory days alone, and a deadline counted over them may still move.
+        """
+        return year <= max(ChinaStaticHolidays.special_public_holidays)

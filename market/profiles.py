@@ -1,7 +1,7 @@
 """Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
 
 A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
-``charges.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``;
+``charges.yaml`` and ``clock.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``;
 a value without its clause is refused. A rule that can change inside a month is a list of such entries.
 """
 
@@ -9,100 +9,26 @@ from __future__ import annotations
 
 from datetime import date, time
 from decimal import Decimal
-from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from market.clock import Clock
+from market.dated import Certainty as Certainty  # noqa: PLC0414 - this module offers them too
+from market.dated import Dated as Dated  # noqa: PLC0414
+from market.dated import RuleNotInForceError as RuleNotInForceError  # noqa: PLC0414
+from market.dated import RuleSet as RuleSet  # noqa: PLC0414
+from market.dated import Strict as Strict  # noqa: PLC0414
+from market.dated import on as on  # noqa: PLC0414
 from market.tables import ParticipantKind
-
-Value = TypeVar("Value")
-
 
 PassthroughPolicy = Literal[
     "agency_users", "gens_users_1to1", "curve_matching_all", "market_users_by_positive_deviation"
 ]  # market.md A.11
-
-
-class Certainty(StrEnum):
-    """How sure a rule is: its text was read, a second source says so, our reading, or our design."""
-
-    RULE_TEXT = "rule_text"
-    SECONDARY = "secondary"
-    AUTHORS_READING = "authors_reading"
-    DESIGN = "design"
-
-
-class Strict(BaseModel):
-    """Frozen; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Provenance(Strict):
-    """Where one value of a profile comes from and when it holds."""
-
-    unit: str
-    clause: str
-    valid_from: date
-    valid_to: date | None = None
-    certainty: Certainty
-
-
-class Dated(Strict, Generic[Value]):
-    """One value with the days it holds: ``valid_from`` inclusive, ``valid_to`` exclusive, None open."""
-
-    value: Value
-    unit: str
-    clause: str
-    valid_from: date
-    valid_to: date | None = None
-    certainty: Certainty
-
-    def holds(self, day: date) -> bool:
-        """True on a day inside the validity."""
-        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
-
-
-class RuleNotInForceError(LookupError):
-    """No entry of a dated rule holds on the day asked for."""
-
-
-def on(rule: tuple[Dated[Value], ...], day: date, name: str) -> Value:
-    """The value of a dated rule on ``day``; RuleNotInForceError when none or more than one entry holds."""
-    holding = [entry for entry in rule if entry.holds(day)]
-    if len(holding) != 1:
-        raise RuleNotInForceError(
-            f"{len(holding)} entries of {name} hold on {day}; the profile must have exactly one. "
-            "Mend valid_from and valid_to of its entries."
-        )
-    return holding[0].value
-
-
-class RuleSet(Strict):
-    """Fields read from ``{value, unit, clause, ...}`` entries; what stands beside the value is ``provenance``."""
-
-    provenance: dict[str, Provenance] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_values(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        plain: dict[str, Any] = {"provenance": {}}
-        for name, entry in raw.items():
-            if isinstance(entry, list):
-                plain[name] = entry
-            elif isinstance(entry, dict) and "value" in entry and "clause" in entry:
-                plain[name] = entry["value"]
-                plain["provenance"][name] = {key: entry[key] for key in entry if key != "value"}
-            else:
-                raise ValueError(
-                    f"Rule {name} must be written as {{value, unit, clause, valid_from, certainty}}."
-                )
-        return plain
 
 
 class InterprovincialRules(RuleSet):
@@ -320,6 +246,7 @@ class RuleProfile(Strict):
     interprovincial: InterprovincialRules | None = None
     provincial: ProvincialRules | None = None
     matrix: ChargeMatrix | None = None
+    clock: Clock | None = None
 
     @model_validator(mode="after")
     def _policy_has_payers(self) -> RuleProfile:
@@ -348,6 +275,27 @@ class RuleProfile(Strict):
             )
         return self.interprovincial
 
+    @property
+    def clocked(self) -> Clock:
+        """The clock; ValueError for a profile without one."""
+        if self.clock is None:
+            raise ValueError(
+                f"Profile {self.name} has no clock; choose a provincial one such as SD_2022 or write its clock.yaml."
+            )
+        return self.clock
+
+    def rule(self, name: str, day: date) -> Any:
+        """The value in force on ``day`` of a rule by its name, the provincial rules before the inter-provincial.
+
+        Raises KeyError for a name that neither has, RuleNotInForceError where no entry of it holds.
+        """
+        for rules in (self.provincial, self.interprovincial):
+            if rules is not None and name in type(rules).model_fields:
+                value = getattr(rules, name)
+                dated = name not in rules.provenance
+                return on(value, day, name) if dated else value
+        raise KeyError(f"Profile {self.name} has no rule {name}; its rules.yaml lists what it has.")
+
 
 def profile_names() -> list[str]:
     """The packaged profiles."""
@@ -364,12 +312,14 @@ def profile(name: str) -> RuleProfile:
     folder = files("data").joinpath("reference/profiles", name)
     texts = {
         part: folder.joinpath(f"{part}.yaml").read_bytes()
-        for part in ("rules", "charges")
+        for part in ("rules", "charges", "clock")
         if folder.joinpath(f"{part}.yaml").is_file()
     }
     content = yaml.safe_load(texts["rules"])
     if "charges" in texts:
         content["matrix"] = yaml.safe_load(texts["charges"])
+    if "clock" in texts:
+        content["clock"] = yaml.safe_load(texts["clock"])
     exact = [texts[part] for part in sorted(texts)]
     if "provincial" in content:
         traded = profile(content["provincial"]["interprovincial_profile"]["value"])

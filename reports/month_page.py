@@ -51,12 +51,11 @@ class Province:
 
 def month_page(content: RunContent, province: Province | None, words: Labels) -> str:
     """The page as text. province: None where the home holds no curves of the month."""
-    rules, _ = content.profile.settled
     charges = Charges(content.matrix, words)
     totals = charge_totals(content, charges)
     parties = party_totals(content)
     calendar = ChinaCalendar()
-    milestones = close_calendar(content.head.month, rules, calendar)
+    milestones = close_calendar(content.head.month, content.profile, calendar)
     payers, events = shares(content), event_totals(content)
     page: str = _template().render(
         t=words,

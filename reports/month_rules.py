@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from market.calendars import ChinaCalendar
+from market.clock import month_deadlines
 from market.periods import Month
-from market.profiles import Certainty, ProvincialRules, RuleProfile, RuleSet
+from market.profiles import Certainty, RuleProfile, RuleSet
 from reports.labels import Labels
 
 
@@ -32,19 +33,13 @@ class UncertainRule:
     certainty: Certainty
 
 
-def close_calendar(month: Month, rules: ProvincialRules, calendar: ChinaCalendar) -> list[Milestone]:
-    """Draft, confirmation and verification one working day each, final basis, bills (SD25 14.4, market.md C.1)."""
-    draft = rules.draft_working_day
-    steps = [
-        ("draft", draft),
-        ("confirm", draft + 1),
-        ("verify", draft + 2),
-        ("final", rules.final_working_day),
-        ("bills", rules.bills_working_day),
-    ]
-    milestones = [Milestone("month_end", None, month.after - timedelta(days=1))]
-    return milestones + [
-        Milestone(step, ordinal, calendar.working_day(month.after, ordinal)) for step, ordinal in steps
+def close_calendar(month: Month, rules: RuleProfile, calendar: ChinaCalendar) -> list[Milestone]:
+    """Draft, confirmation, answers to objections, final basis, bills: the profile's clock (SD25 14.4, market.md C.1)."""
+    due = {one.code: one.day for one in month_deadlines(rules, month, calendar)}
+    ordinals = dict(working_days(month, due["bills"], calendar))
+    return [
+        Milestone(step, ordinals.get(due[step]), due[step])
+        for step in ("month_end", "draft", "confirm", "verify", "final", "bills")
     ]
 
 

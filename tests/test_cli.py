@@ -115,3 +115,14 @@ def test_no_room_imports_the_command_line() -> None:
         or (isinstance(node, ast.ImportFrom) and node.module == "cli")
     ]
     assert importers == []
+
+
+def test_the_clock_of_a_month_says_when_and_who(call) -> None:
+    status, out, _ = call("clock", "2022-09", "--json")
+    due = {one["step"]: one for one in json.loads(out)}
+    assert (status, due["draft"]["day"], due["bills"]["owner"]) == (0, "2022-10-12", "grid_finance")
+    status, out, _ = call("clock", "2022-07-22", "--lang", "en")
+    assert status == 0
+    assert "Inter-provincial gate closure" in out
+    assert "11:30" in out
+    assert call("clock", "July")[0] == 1

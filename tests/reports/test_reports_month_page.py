@@ -228,7 +228,7 @@ def test_the_bridge_counts_what_changed_by_charge() -> None:
 
 def test_july_2022_closes_on_working_days_five_to_ten_of_august() -> None:
     # August 2022: the 1st is a Monday, no holiday; SD25 14.4: 5th draft, +1 confirm, 8th final, 10th bills
-    steps = {one.step: one.day for one in close_calendar(Month(2022, 7), RULES.settled[0], CALENDAR)}
+    steps = {one.step: one.day for one in close_calendar(Month(2022, 7), RULES, CALENDAR)}
     assert steps == {
         "month_end": date(2022, 7, 31),
         "draft": date(2022, 8, 5),
@@ -241,7 +241,7 @@ def test_july_2022_closes_on_working_days_five_to_ten_of_august() -> None:
 
 def test_september_2022_closes_after_the_holiday_with_its_make_up_days() -> None:
     # October 1-7 2022 are off; Saturday the 8th and Sunday the 9th are worked
-    steps = {one.step: one.day for one in close_calendar(Month(2022, 9), RULES.settled[0], CALENDAR)}
+    steps = {one.step: one.day for one in close_calendar(Month(2022, 9), RULES, CALENDAR)}
     assert steps["draft"] == date(2022, 10, 12)
     assert steps["bills"] == date(2022, 10, 19)
     days = working_days(Month(2022, 9), date(2022, 10, 9), CALENDAR)
