@@ -74,6 +74,8 @@ class RuleSet(Strict):
     @model_validator(mode="before")
     @classmethod
     def _take_values(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        if "provenance" in raw:  # a set that was read before and dumped
+            return raw
         plain: dict[str, Any] = {"provenance": {}}
         for name, entry in raw.items():
             if isinstance(entry, list):

@@ -1,13 +1,14 @@
 """Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
 
 A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
-``charges.yaml`` and ``clock.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``;
-a value without its clause is refused. A rule that can change inside a month is a list of such entries.
+``charges.yaml``, ``clock.yaml`` and, for the bills of the second layer, ``consumer.yaml``. Every value is written as
+``{value, unit, clause, valid_from[, valid_to], certainty}``; a value without its clause is refused. A rule that can
+change inside a month is a list of such entries.
 """
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import time
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -18,6 +19,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from market.clock import Clock
+from market.consumer import ConsumerRules
 from market.dated import Certainty as Certainty  # noqa: PLC0414 - this module offers them too
 from market.dated import Dated as Dated  # noqa: PLC0414
 from market.dated import RuleNotInForceError as RuleNotInForceError  # noqa: PLC0414
@@ -149,6 +151,7 @@ class Charge(Strict):
     metered: bool
     clause: str
     certainty: Certainty
+    layer: Literal["wholesale", "consumer"] = "wholesale"
     policy: PassthroughPolicy | None = None
     other_policies: dict[PassthroughPolicy, PolicyTerms] = Field(default_factory=dict)
     residual_payers: tuple[ParticipantKind, ...] = ()
@@ -247,6 +250,7 @@ class RuleProfile(Strict):
     provincial: ProvincialRules | None = None
     matrix: ChargeMatrix | None = None
     clock: Clock | None = None
+    consumer: ConsumerRules | None = None
 
     @model_validator(mode="after")
     def _policy_has_payers(self) -> RuleProfile:
@@ -312,7 +316,7 @@ def profile(name: str) -> RuleProfile:
     folder = files("data").joinpath("reference/profiles", name)
     texts = {
         part: folder.joinpath(f"{part}.yaml").read_bytes()
-        for part in ("rules", "charges", "clock")
+        for part in ("rules", "charges", "clock", "consumer")
         if folder.joinpath(f"{part}.yaml").is_file()
     }
     content = yaml.safe_load(texts["rules"])
@@ -320,6 +324,11 @@ def profile(name: str) -> RuleProfile:
         content["matrix"] = yaml.safe_load(texts["charges"])
     if "clock" in texts:
         content["clock"] = yaml.safe_load(texts["clock"])
+    if "consumer" in texts:
+        second = yaml.safe_load(texts["consumer"])
+        content["consumer"] = second["rules"]
+        for part in ("accounts", "transfers", "charges"):
+            content["matrix"][part] += second[part]
     exact = [texts[part] for part in sorted(texts)]
     if "provincial" in content:
         traded = profile(content["provincial"]["interprovincial_profile"]["value"])

@@ -100,6 +100,30 @@ DIRECTIONS = ("cut", "fill")
 PRICE_UNITS = ("per_kw_event", "per_kwh")
 APPEAL_OUTCOMES = ("upheld", "dismissed")
 EXCLUSION_CAUSES = ("orderly_use", "outage")
+VOLTAGE_BANDS = ("below_1kv", "1_to_35kv", "35_to_110kv", "110_to_220kv", "from_220kv")
+PRICE_COMPONENTS = (
+    "agency_purchase",
+    "history_deviation",
+    "capacity_compensation",
+    "line_loss",
+    "transmission",
+    "pumped_storage",
+    "coal_capacity",
+    "mechanism_difference",
+    "cross_subsidy",
+    "residual_priority",
+    "other_system_operation",
+    "fund",
+    "fund_rural_grid",
+    "fund_reservoir",
+    "fund_renewable",
+    "catalogue",
+    "retail_reference",
+)
+TARIFF_COMPONENTS = (*PRICE_COMPONENTS, "basic_demand", "basic_capacity")
+TARIFF_UNITS = ("cny_per_kwh", "cny_per_kw_month", "cny_per_kva_month")
+PACKAGE_KINDS = ("fixed", "spot_linked", "mixed", "reference_linked")
+BASIC_FEES = ("demand", "capacity")
 
 
 def _text(name: str, references: str | None = None, required: bool = True) -> Column:
@@ -139,6 +163,8 @@ _ALL = (
             _text("tariff_class", required=False),
             _text("retailer_id", required=False),
             *_validity(),
+            _code("basic_fee", BASIC_FEES, required=False),
+            _decimal("power_factor_standard", 2, required=False),
         ),
     ),
     Table(
@@ -495,6 +521,62 @@ _ALL = (
             _decimal("capacity_mw", 6),
         ),
         depends_on=("participants",),
+    ),
+    Table(
+        "tariffs",
+        ("component", "tariff_class", "voltage_band", "valid_from"),
+        (
+            _code("component", TARIFF_COMPONENTS),
+            _text("tariff_class"),
+            _code("voltage_band", (*VOLTAGE_BANDS, "all")),
+            _decimal("price_cny", 8),
+            _code("price_unit", TARIFF_UNITS),
+            _text("region"),
+            _text("source"),
+            Column("source_effective_from", Kind.DATE, required=False),
+            *_validity(),
+        ),
+    ),
+    Table(
+        "packages",
+        ("package_id", "valid_from"),
+        (
+            _text("package_id"),
+            _text("retailer_id", references="participants"),
+            _code("kind", PACKAGE_KINDS),
+            _decimal("fixed_share", 2, required=False),
+            *(
+                _decimal(f"{period}_cny_per_mwh", 3, required=False)
+                for period in ("sharp", "peak", "flat", "valley", "deep_valley")
+            ),
+            _code("linked_to", ("day_ahead", "real_time"), required=False),
+            _decimal("spread_cny_per_mwh", 3, required=False),
+            _decimal("cap_cny_per_mwh", 3, required=False),
+            _decimal("x1_share", 4, required=False),
+            _decimal("x2_share", 4, required=False),
+            _decimal("y1_cny_per_mwh", 3, required=False),
+            _decimal("y2_cny_per_mwh", 3, required=False),
+            _decimal("c1_cny_per_mwh", 3, required=False),
+            _decimal("c2_cny", 2, required=False),
+            _decimal("green_share", 4, required=False),
+            _decimal("green_cny_per_certificate", 3, required=False),
+            *_validity(),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
+        "package_choices",
+        ("participant_id", "valid_from"),
+        (
+            _text("participant_id", references="participants"),
+            _text("package_id", references="packages"),
+            Column("signed_on", Kind.DATE),
+            _decimal("agreed_mwh", 6, required=False),
+            Column("term_ends", Kind.DATE, required=False),
+            Column("ended_early_on", Kind.DATE, required=False),
+            *_validity(),
+        ),
+        depends_on=("participants", "packages"),
     ),
     Table(
         "statements_received",
