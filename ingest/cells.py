@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,23 @@ class Cells:
             self.bad,
             {name: mask[kept] for name, mask in self.binary.items()},
         )
+
+    def none(self) -> Cells:
+        """No row, the same columns."""
+        return self.take(np.zeros(len(self), dtype=np.bool_))
+
+
+def concatenated(parts: Sequence[Cells]) -> Cells:
+    """The rows of several batches of one file, in order; at least one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    return Cells(
+        {name: pa.concat_arrays([part.columns[name] for part in parts]) for name in first.columns},
+        np.concatenate([part.lines for part in parts]),
+        [bad for part in parts for bad in part.bad],
+        {name: np.concatenate([part.binary[name] for part in parts]) for name in first.binary},
+    )
 
 
 def checked_header(names: list[Any], file: str) -> list[str]:

@@ -18,19 +18,20 @@ from warehouse.records import read_records
 History = dict[str, list[tuple[date, str | None]]]
 
 
-def cities(home: Home, table: Table, rows: CurveRows) -> pa.StringArray:
-    """The partition of each row; PROVINCE for a table without cities and for participants without one."""
+def city_finder(home: Home, table: Table) -> Callable[[CurveRows], pa.StringArray]:
+    """Gives the partition of each row; PROVINCE for a table without cities and for participants without one."""
     if table.city_by is None:
-        return pa.array([PROVINCE] * len(rows), pa.string())
+        return lambda rows: pa.array([PROVINCE] * len(rows), pa.string())
     homes = _history(read_records(home, "participants"), "participant_id", "city")
     owners = _history(read_records(home, "meters"), "meter_id", "participant_id")
-    by_meter = table.city_by == "meter_id"
+    column = table.city_by
+    by_meter = column == "meter_id"
 
     def city(key: str, day: date) -> str:
         participant = _at(owners, key, day) if by_meter else key
         return (participant and _at(homes, participant, day)) or PROVINCE
 
-    return _looked_up(rows, table.city_by, city, owners if by_meter else {}, homes)
+    return lambda rows: _looked_up(rows, column, city, owners if by_meter else {}, homes)
 
 
 def _looked_up(

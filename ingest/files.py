@@ -6,19 +6,27 @@ from 1. Rows without any filled cell are no rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingest.cells import Cells, without_blank_rows
-from ingest.csv_files import read_csv
+from ingest.cells import Cells, concatenated, without_blank_rows
+from ingest.csv_files import csv_batches
 from ingest.faults import BadFileError
-from ingest.parquet_files import read_parquet
-from ingest.xlsx_files import read_xlsx
+from ingest.parquet_files import parquet_batches
+from ingest.xlsx_files import xlsx_batches
 
-READERS = {".csv": read_csv, ".xlsx": read_xlsx, ".parquet": read_parquet}
+READERS: dict[str, Callable[[Path], Iterator[Cells]]] = {
+    ".csv": csv_batches,
+    ".xlsx": xlsx_batches,
+    ".parquet": parquet_batches,
+}
 
 
-def read_file(path: Path) -> Cells:
-    """Read a file by its suffix. Raises BadFileError for a file that cannot be read as what it claims to be."""
+def batches(path: Path) -> Iterator[Cells]:
+    """The rows of a file in batches of one header, at least one; memory does not grow with the file.
+
+    Raises BadFileError, at any batch, for a file that cannot be read as what its suffix claims it to be.
+    """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise BadFileError(
@@ -26,4 +34,10 @@ def read_file(path: Path) -> Cells:
         )
     if path.stat().st_size == 0:
         raise BadFileError(f"{path.name} is empty; a file has at least its header.")
-    return without_blank_rows(reader(path))
+    for cells in reader(path):
+        yield without_blank_rows(cells)
+
+
+def read_file(path: Path) -> Cells:
+    """All rows of a file at once. Raises as ``batches``."""
+    return concatenated(list(batches(path)))

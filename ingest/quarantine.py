@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +22,9 @@ from ingest.csv_files import UTF8_MARK
 from ingest.faults import Fault, Faults
 from market.tables import Table
 
+IN_MEMORY = 8 << 20
+ENTRIES_A_TIME = 5_000
+
 
 class Quarantined(NamedTuple):
     """One row in quarantine."""
@@ -28,7 +34,65 @@ class Quarantined(NamedTuple):
     content: dict[str, Any]
 
 
-def quarantined(table: Table, cells: Cells, faults: Faults) -> list[Quarantined]:
+class Quarantine:
+    """The rows of one delivery that are not taken, written while the file is read.
+
+    The file under ``path`` is CSV for people: line, code, sentence, then the file's own columns; a row that has no
+    columns of its own stands whole in the last one. Without the first three columns and that one it can be
+    delivered. It comes to be with the first row.
+    """
+
+    def __init__(self, table: Table | None, path: Path) -> None:
+        self._table = table
+        self._path = path
+        self._entries = tempfile.SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
+        self._stream: IO[bytes] | None = None
+        self.codes: Counter[str] = Counter()
+
+    def __enter__(self) -> Quarantine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entries.close()
+        if self._stream is not None:
+            self._stream.close()
+
+    def __len__(self) -> int:
+        return self.codes.total()
+
+    def add(self, cells: Cells, faults: Faults) -> None:
+        """Put away the rows of ``cells`` that have a fault or do not fit the header."""
+        entries = _quarantined(self._table, cells, faults) if self._table is not None else []
+        if not entries:
+            return
+        self.codes.update(entry.fault.code for entry in entries)
+        for entry in entries:
+            self._entries.write(json.dumps([entry.line, *entry.fault[:2], entry.content]) + "\n")
+        first = self._stream is None
+        if self._stream is None:
+            self._stream = self._path.open("wb")
+            self._stream.write(UTF8_MARK)  # spreadsheets take a file without the mark for the local encoding
+        pa_csv.write_csv(
+            _readable(cells, faults, entries), self._stream, pa_csv.WriteOptions(include_header=first)
+        )
+        self._stream.flush()
+
+    def entries(self) -> Iterator[list[Quarantined]]:
+        """All rows, some thousands at a time, by line within what was added at once."""
+        self._entries.seek(0)
+        while lines := list(islice(self._entries, ENTRIES_A_TIME)):
+            read = (json.loads(line) for line in lines)
+            yield [Quarantined(line, Fault(code, said), content) for line, code, said, content in read]
+
+    def counted(self) -> str:
+        """``3 unknown_meter, 1 bad_number``, most frequent first, then by code."""
+        ordered = sorted(self.codes.items(), key=lambda counted: (-counted[1], counted[0]))
+        return ", ".join(f"{count} {code}" for code, count in ordered)
+
+
+def _quarantined(table: Table, cells: Cells, faults: Faults) -> list[Quarantined]:
     """Every row that is not taken, by line, with its cells; of a curve its key and the faulty cell."""
     rows = np.flatnonzero(faults.bad)
     found = [faults.of(row) for row in rows.tolist()]
@@ -44,10 +108,7 @@ def quarantined(table: Table, cells: Cells, faults: Faults) -> list[Quarantined]
     return sorted(result, key=lambda entry: entry.line)
 
 
-def write_quarantine(path: Path, cells: Cells, faults: Faults, entries: Sequence[Quarantined]) -> None:
-    """Write the rows as CSV: line, code, sentence, then the file's own columns; a row that has no columns of
-    its own stands whole in the last one. Without the first three columns and that one it can be delivered.
-    """
+def _readable(cells: Cells, faults: Faults, entries: Sequence[Quarantined]) -> pa.Table:
     rows = np.flatnonzero(faults.bad)
     place_of_line = {int(line): place for place, line in enumerate(cells.lines[rows])}
     places = pa.array([place_of_line.get(entry.line) for entry in entries], pa.int64())
@@ -62,15 +123,7 @@ def write_quarantine(path: Path, cells: Cells, faults: Faults, entries: Sequence
         )
     misfits = {bad.line: json.dumps(bad.cells, ensure_ascii=False) for bad in cells.bad}
     columns["row as it came"] = pa.array([misfits.get(entry.line) for entry in entries], pa.string())
-    with path.open("wb") as stream:
-        stream.write(UTF8_MARK)  # spreadsheets take a file without the mark for the local encoding
-        pa_csv.write_csv(pa.table(columns), stream)
-
-
-def counted(entries: Sequence[Quarantined]) -> str:
-    """``3 unknown_meter, 1 bad_number``, most frequent first."""
-    counts = Counter(entry.fault.code for entry in entries)
-    return ", ".join(f"{count} {code}" for code, count in counts.most_common())
+    return pa.table(columns)
 
 
 def _heads(table: Table) -> tuple[str, ...]:

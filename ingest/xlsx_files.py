@@ -1,38 +1,74 @@
-"""XLSX: one sheet, its cells as text; a formula is seen as what it is and never evaluated."""
+"""XLSX in batches: one sheet, its cells as text; a formula is seen as what it is and never evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import openpyxl
 import pyarrow as pa
-from openpyxl.utils.exceptions import InvalidFileException
 
 from ingest.cells import BLANKS, Cells, checked_header
 from ingest.faults import BadFileError, BadRow, Fault
 from market.tables import table_of_file
 
+ROWS_A_BATCH = 5_000
+LAST_ROW = (
+    1_048_576  # of a sheet, by the format; a file may claim any number, and the rows between would be made
+)
+MOST_OF_SHEET = 1 << 30
+MOST_OF_PART = 64 << 20  # shared strings and styles are held in memory whole
+MOST_PARTS = 1_000
 MIDNIGHTS = (datetime(1899, 12, 31), datetime(1900, 1, 1))  # noqa: DTZ001  24:00 as spreadsheets may store it
 
 
-def read_xlsx(path: Path) -> Cells:
-    """Read the sheet named like the file's table, or the only one. Raises BadFileError for anything else."""
+def xlsx_batches(path: Path) -> Iterator[Cells]:
+    """The sheet named like the file's table, or the only one; at least one batch.
+
+    Raises BadFileError for anything else, and for a workbook that unpacks to an absurd size.
+    """
+    _check_sizes(path)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=False)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as damaged:
-        raise BadFileError(
-            f"{path.name} cannot be opened as an XLSX workbook ({damaged}); save it again."
-        ) from damaged
+    except Exception as damaged:  # openpyxl raises whatever it stumbles over in a damaged file
+        raise _damaged(path, damaged) from damaged
     try:
-        return _read_sheet(_sheet(book, path), path.name)
+        yield from _read_sheet(_sheet(book, path), path.name)
+    except BadFileError:
+        raise
+    except Exception as damaged:  # the sheet itself is parsed while it is read
+        raise _damaged(path, damaged) from damaged
     finally:
         book.close()
+
+
+def _damaged(path: Path, reason: BaseException) -> BadFileError:
+    said = " ".join(str(reason).split()) or type(reason).__name__
+    return BadFileError(f"{path.name} cannot be opened as an XLSX workbook ({said}); save it again.")
+
+
+def _check_sizes(path: Path) -> None:
+    """What a workbook unpacks to stands in its directory, and no more than that is ever unpacked."""
+    try:
+        with ZipFile(path) as packed:
+            parts = packed.infolist()
+    except (BadZipFile, OSError, ValueError, NotImplementedError) as damaged:
+        raise _damaged(path, damaged) from damaged
+    for part in parts:
+        most = MOST_OF_SHEET if part.filename.startswith("xl/worksheets/") else MOST_OF_PART
+        if part.file_size > most:
+            raise BadFileError(
+                f"The part {part.filename} of {path.name} unpacks to {part.file_size} bytes, more than the {most} "
+                "that a workbook of readings needs; save the table as CSV or Parquet."
+            )
+    if len(parts) > MOST_PARTS:
+        raise BadFileError(f"{path.name} has {len(parts)} parts; a workbook with one table has a dozen.")
 
 
 def _sheet(book: Any, path: Path) -> Any:
@@ -48,11 +84,19 @@ def _sheet(book: Any, path: Path) -> Any:
     )
 
 
-def _read_sheet(sheet: Any, file: str) -> Cells:
+def _read_sheet(sheet: Any, file: str) -> Iterator[Cells]:
     sheet.reset_dimensions()  # some writers state wrong ones, and rows would be cut
-    rows = _filled_rows(sheet)
+    rows = _filled_rows(sheet, file)
     _, first = next(rows, (0, []))
     header = checked_header([_label(cell) for cell in first], file)
+    while True:
+        some = list(islice(rows, ROWS_A_BATCH))
+        yield _batch(header, some)
+        if len(some) < ROWS_A_BATCH:
+            return
+
+
+def _batch(header: list[str], rows: list[tuple[int, list[Any]]]) -> Cells:
     lines: list[int] = []
     bad: list[BadRow] = []
     texts: list[list[str | None]] = [[] for _ in header]
@@ -78,9 +122,11 @@ def _read_sheet(sheet: Any, file: str) -> Cells:
     )
 
 
-def _filled_rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+def _filled_rows(sheet: Any, file: str) -> Iterator[tuple[int, list[Any]]]:
     """Row number and cells up to the last filled one, for every row with a filled cell."""
     for number, row in enumerate(sheet.iter_rows(), start=1):
+        if number > LAST_ROW:
+            raise BadFileError(f"{file} has rows behind row {LAST_ROW}, where a sheet ends; save it again.")
         width = max((place for place, cell in enumerate(row, start=1) if not _is_empty(cell)), default=0)
         if width:
             yield number, list(row[:width])

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -106,32 +107,109 @@ def write_curves(
     cities: text (n,), the partition of each row. revised: (n,), True where an earlier delivery has the row's
     key and date. Each key and date stands once. A file is complete when it gets its name.
     """
-    definition = TABLES[table]
-    codes, names = ranked(cities)
-    last_first: list[NDArray[Any]] = [ranked(rows.keys[name])[0] for name in reversed(rows.keys)]
-    order = np.lexsort([*last_first, rows.days, codes])
-    months = _months(rows.days[order])
-    files = []
-    for start, end in runs(codes[order], months):
-        city, month = names[codes[order[start]]], str(months[start])
-        path = relative_path(table, month, city, delivery_id)
-        places = order[start:end]
-        _write_file(home.curves / path, definition, rows, places)
-        days = rows.days[places]
-        files.append(
-            CurveFile(
-                path=path,
-                delivery_id=delivery_id,
-                table_name=table,
+    with CurveWriter(home, table, delivery_id) as writer:
+        writer.write(rows, cities, revised)
+        return writer.close()
+
+
+@dataclass
+class _Writing:
+    """A file that is being written: one month and city of a delivery."""
+
+    entry: CurveFile
+    path: Path
+    stream: IO[bytes]
+    writer: Any
+
+
+class CurveWriter:
+    """Writes a delivery's rows stretch by stretch, each of later days than those before.
+
+    Every (month, city) is one file; it gets its name when it is complete. Leaving the block before ``close``
+    removes what was written.
+    """
+
+    def __init__(self, home: Home, table: str, delivery_id: str) -> None:
+        self._home = home
+        self._table = TABLES[table]
+        self._delivery_id = delivery_id
+        self._open: dict[tuple[str, str], _Writing] = {}
+        self._done: list[_Writing] = []
+        self._closed = False
+
+    def __enter__(self) -> CurveWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._closed:
+            return
+        for one in self._open.values():
+            one.writer.close()
+            one.stream.close()
+            _unfinished(one.path).unlink(missing_ok=True)
+        for one in self._done:
+            one.path.unlink(missing_ok=True)
+
+    def write(self, rows: CurveRows, cities: pa.StringArray, revised: NDArray[np.bool_]) -> None:
+        """Add rows; the arguments are those of ``write_curves``."""
+        codes, names = ranked(cities)
+        last_first: list[NDArray[Any]] = [ranked(rows.keys[name])[0] for name in reversed(rows.keys)]
+        order = np.lexsort([*last_first, rows.days, codes])
+        months = _months(rows.days[order])
+        for start, end in runs(codes[order], months):
+            places = order[start:end]
+            one = self._of(str(months[start]), names[codes[order[start]]], day_of(rows.days[places[0]]))
+            for first, last in runs(rows.days[places]):
+                part = rows.take(places[first:last])
+                one.writer.write_table(_arrow(self._table, part), row_group_size=last - first)
+            one.entry.rows += end - start
+            one.entry.revised += int(revised[places].sum())
+            one.entry.last_date = day_of(rows.days[places[-1]])
+        if len(months):
+            self._finish(str(months.max()))
+
+    def close(self) -> list[CurveFile]:
+        """Complete every file and return what to record about them; unseen until that is committed."""
+        self._finish(None)
+        self._closed = True
+        return [one.entry for one in self._done]
+
+    def _of(self, month: str, city: str, day: date) -> _Writing:
+        if (month, city) not in self._open:
+            name = relative_path(self._table.name, month, city, self._delivery_id)
+            path = self._home.curves / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            entry = CurveFile(
+                path=name,
+                delivery_id=self._delivery_id,
+                table_name=self._table.name,
                 month=month,
                 city=city,
-                rows=end - start,
-                revised=int(revised[places].sum()),
-                first_date=day_of(days[0]),
-                last_date=day_of(days[-1]),
+                rows=0,
+                revised=0,
+                first_date=day,
+                last_date=day,
             )
-        )
-    return files
+            stream = _unfinished(path).open("wb")
+            writer = pq.ParquetWriter(stream, schema(self._table), compression="zstd")
+            self._open[month, city] = _Writing(entry, path, stream, writer)
+        return self._open[month, city]
+
+    def _finish(self, month_now: str | None) -> None:
+        for key in [key for key in self._open if month_now is None or key[0] < month_now]:
+            one = self._open.pop(key)
+            one.writer.close()
+            one.stream.flush()
+            os.fsync(one.stream.fileno())
+            one.stream.close()
+            _unfinished(one.path).replace(one.path)
+            self._done.append(one)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part")
 
 
 def day_of(number: int) -> date:
@@ -162,19 +240,6 @@ def runs(*columns: NDArray[Any]) -> Iterator[tuple[int, int]]:
         changes |= column[1:] != column[:-1]
     bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), size] if size else []
     yield from pairwise(bounds)
-
-
-def _write_file(path: Path, table: Table, rows: CurveRows, places: NDArray[np.int64]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.part")
-    with unfinished.open("wb") as stream:
-        with pq.ParquetWriter(stream, schema(table), compression="zstd") as writer:
-            for start, end in runs(rows.days[places]):
-                part = rows.take(places[start:end])
-                writer.write_table(_arrow(table, part), row_group_size=end - start)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
 
 
 def _arrow(table: Table, rows: CurveRows) -> pa.Table:

@@ -95,6 +95,55 @@ class QuarantinedRow(Base):
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class Arrival(Base):
+    """One attempt to deliver a file and the answer it got, in order; rows are only ever added.
+
+    ``status`` is that of the receipt: accepted and partly are an ack, duplicate is an ack that changed nothing,
+    rejected is a nack. ``delivery`` holds what stands now; this table keeps every answer.
+    """
+
+    __tablename__ = "arrival"
+    __table_args__ = (Index(None, "delivery_id"),)
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(String(64))
+    table_name: Mapped[str | None] = mapped_column(String(64))
+    file_name: Mapped[str] = mapped_column(String(255))
+    sender: Mapped[str] = mapped_column(String(255))
+    status: Mapped[str] = mapped_column(String(16))
+    rows: Mapped[int] = mapped_column(BigInteger)
+    accepted: Mapped[int] = mapped_column(BigInteger)
+    quarantined: Mapped[int] = mapped_column(BigInteger)
+    revised: Mapped[int] = mapped_column(BigInteger)
+    unchanged: Mapped[int] = mapped_column(BigInteger)
+    arrived_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str | None] = mapped_column(String)
+
+
+class QuarantineDecision(Base):
+    """What became of a quarantined row, by whom and why; one a row, never changed.
+
+    ``decision``: released, rejected, or arrived (what the row refers to has come, and it was taken by itself).
+    ``correction`` holds the cells that were changed; ``released_as`` the delivery that carries the row now.
+    """
+
+    __tablename__ = "quarantine_decision"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["delivery_id", "line"], ["quarantined_row.delivery_id", "quarantined_row.line"]
+        ),
+    )
+
+    delivery_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    line: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    decision: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(String)
+    decided_at: Mapped[datetime] = mapped_column(Instant)
+    correction: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    released_as: Mapped[str | None] = mapped_column(ForeignKey("delivery.delivery_id"))
+
+
 class CurveFile(Base):
     """One Parquet file of one delivery. A file without its row here does not exist for any reader.
 

@@ -14,6 +14,7 @@ from delivered import METERS, PARTICIPANTS, READINGS, in_quarantine, put, readin
 from sqlalchemy import func, select
 
 from ingest import deliver as deliver_module
+from ingest import ledger
 from ingest.deliver import deliver, deliver_many, in_order
 from warehouse.curves import curve_days, curve_inputs
 from warehouse.home import HomeNotReadyError, engine, home
@@ -146,9 +147,9 @@ def test_a_partly_taken_file_that_comes_again_says_how_to_mend_the_rest(at, tmp_
     assert "1 of its rows are in quarantine: mend them in quarantine/" in deliver(at, file).reason
 
 
-@pytest.mark.parametrize("where", ["_commit", "_recorded_at"])
+@pytest.mark.parametrize(("module", "where"), [(deliver_module, "_commit"), (ledger, "recorded_at")])
 def test_a_delivery_killed_before_its_commit_is_invisible_and_can_be_repeated(
-    at, tmp_path, monkeypatch, where
+    at, tmp_path, monkeypatch, module, where
 ):
     file = put(tmp_path, "meter_readings.csv", READINGS + reading("M1", DAY, 1))
 
@@ -159,7 +160,7 @@ def test_a_delivery_killed_before_its_commit_is_invisible_and_can_be_repeated(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(deliver_module, where, die)
+        patched.setattr(module, where, die)
         with pytest.raises(Killed):
             deliver(at, file)
 
@@ -174,14 +175,16 @@ def test_a_delivery_killed_before_its_commit_is_invisible_and_can_be_repeated(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ingest import deliver
+from ingest import deliver, ledger
 from warehouse.home import home
-setattr(deliver, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+setattr(ledger, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 deliver.deliver(home(Path(sys.argv[2])), Path(sys.argv[3]))
 """
 
 
-@pytest.mark.parametrize("where", ["_commit", "_commit_quarantine"])  # before and inside the transaction
+@pytest.mark.parametrize(
+    "where", ["recorded_at", "commit_quarantine"]
+)  # at the beginning and in the middle of the transaction
 def test_a_process_that_is_killed_leaves_no_trace_and_no_lock(at, tmp_path, where):
     file = put(tmp_path, "meter_readings.csv", READINGS + reading("M1", DAY, 1) + reading("M9", DAY, 1))
     command = [sys.executable, "-c", KILLED, where, str(at.root), str(file)]

@@ -14,8 +14,8 @@ from delivered import METERS, PARTICIPANTS, READINGS, in_quarantine, put, readin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.csv_files import read_csv
 from ingest.deliver import deliver
+from ingest.files import read_file
 from market.periods import LABELS
 from warehouse.curves import curve_days
 from warehouse.records import read_records
@@ -109,7 +109,7 @@ def test_an_empty_cell_is_a_missing_value_and_not_a_zero(at, tmp_path):
 
 def test_blank_lines_are_no_rows_and_lines_are_counted_as_an_editor_shows_them(tmp_path):
     text = 'a,b\r\n\r\n1,"x\r\ny"\r\n,\r\n2,z\r\n'
-    cells = read_csv(put(tmp_path, "x.csv", text))
+    cells = read_file(put(tmp_path, "x.csv", text))
     assert cells.lines.tolist() == [3, 6]
     assert cells.columns["b"].to_pylist() == ["x\r\ny", "z"]
 
@@ -117,7 +117,7 @@ def test_blank_lines_are_no_rows_and_lines_are_counted_as_an_editor_shows_them(t
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_every_kind_of_line_end_gives_the_same_rows_and_lines(tmp_path, newline):
     text = newline.join(["a,b", "", "1,x", "1,x,3", ",", "2,z", "", ""])
-    cells = read_csv(put(tmp_path, "x.csv", text))
+    cells = read_file(put(tmp_path, "x.csv", text))
     assert [cells.columns[name].to_pylist()[-1] for name in "ab"] == ["2", "z"]
     assert [(bad.line, bad.fault.code) for bad in cells.bad] == [(4, "wrong_cell_count")]
     assert {3, 6} <= set(cells.lines.tolist()) <= {3, 5, 6}
@@ -137,7 +137,7 @@ def test_the_fast_reading_of_csv_equals_pythons_own(tmp_path_factory, rows, quot
     csv.writer(stream, quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL).writerows(
         [["a", "b"], *rows]
     )
-    cells = read_csv(put(tmp_path_factory.getbasetemp(), "any.csv", stream.getvalue()))
+    cells = read_file(put(tmp_path_factory.getbasetemp(), "any.csv", stream.getvalue()))
     reader = csv.reader(io.StringIO(stream.getvalue(), newline=""))
     expected, start = [], 1
     for row in reader:
