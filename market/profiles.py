@@ -9,6 +9,7 @@ change inside a month is a list of such entries.
 from __future__ import annotations
 
 from datetime import time
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
