@@ -8,8 +8,7 @@ change inside a month is a list of such entries.
 
 from __future__ import annotations
 
-from datetime import time
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
