@@ -14,6 +14,11 @@ def _year(year: int) -> holidays.HolidayBase:
     return holidays.country_holidays("CN", years=year)
 
 
+@cache
+def _named(year: int) -> holidays.HolidayBase:
+    return holidays.country_holidays("CN", years=year, language="en_US")
+
+
 class ChinaCalendar:
     """Day types of mainland China; a make-up Saturday or Sunday is a working day."""
 
@@ -32,6 +37,28 @@ class ChinaCalendar:
         if self.is_holiday(day):
             return "holiday"
         return "saturday" if day.weekday() == 5 else "sunday"
+
+    def holiday(self, day: date) -> tuple[date, int] | None:
+        """The first day and the length of the holiday a day lies in, adjoining weekends included; None in no holiday."""
+        if self.is_workday(day):
+            return None
+        first, last, one = day, day, timedelta(days=1)
+        while not self.is_workday(first - one):
+            first -= one
+        while not self.is_workday(last + one):
+            last += one
+        length = (last - first).days + 1
+        return (first, length) if any(self.is_holiday(first + one * n) for n in range(length)) else None
+
+    def holiday_names(self, day: date) -> frozenset[str]:
+        """The festivals of the holiday a day lies in, the days off moved there from weekends left out."""
+        found = self.holiday(day)
+        first, length = found or (day, 0)
+        days = (first + timedelta(days=n) for n in range(length))
+        names = (_named(one.year).get(one) for one in days)
+        return frozenset(
+            name.removesuffix(" (observed)") for name in names if name and not name.startswith("Day off")
+        )
 
     def working_day(self, month_first: date, ordinal: int) -> date:
         """The ``ordinal``-th working day of the month that starts at ``month_first`` (SD25 14.4: 5th, 8th, 10th)."""

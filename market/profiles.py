@@ -1,9 +1,9 @@
 """Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
 
 A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
-``charges.yaml``, ``clock.yaml`` and, for the bills of the second layer, ``consumer.yaml``. Every value is written as
-``{value, unit, clause, valid_from[, valid_to], certainty}``; a value without its clause is refused. A rule that can
-change inside a month is a list of such entries.
+``charges.yaml``, ``clock.yaml``, ``readings.yaml`` and, for the bills of the second layer, ``consumer.yaml``. Every value
+is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``; a value without its clause is refused. A rule
+that can change inside a month is a list of such entries.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from market.dated import RuleNotInForceError as RuleNotInForceError  # noqa: PLC
 from market.dated import RuleSet as RuleSet  # noqa: PLC0414
 from market.dated import Strict as Strict  # noqa: PLC0414
 from market.dated import on as on  # noqa: PLC0414
+from market.reading_rules import ReadingRules
 from market.tables import ParticipantKind
 
 PassthroughPolicy = Literal[
@@ -251,6 +252,7 @@ class RuleProfile(Strict):
     matrix: ChargeMatrix | None = None
     clock: Clock | None = None
     consumer: ConsumerRules | None = None
+    readings: ReadingRules | None = None
 
     @model_validator(mode="after")
     def _policy_has_payers(self) -> RuleProfile:
@@ -316,7 +318,7 @@ def profile(name: str) -> RuleProfile:
     folder = files("data").joinpath("reference/profiles", name)
     texts = {
         part: folder.joinpath(f"{part}.yaml").read_bytes()
-        for part in ("rules", "charges", "clock", "consumer")
+        for part in ("rules", "charges", "clock", "consumer", "readings")
         if folder.joinpath(f"{part}.yaml").is_file()
     }
     content = yaml.safe_load(texts["rules"])
@@ -329,6 +331,8 @@ def profile(name: str) -> RuleProfile:
         content["consumer"] = second["rules"]
         for part in ("accounts", "transfers", "charges"):
             content["matrix"][part] += second[part]
+    if "readings" in texts:
+        content["readings"] = yaml.safe_load(texts["readings"])
     exact = [texts[part] for part in sorted(texts)]
     if "provincial" in content:
         traded = profile(content["provincial"]["interprovincial_profile"]["value"])

@@ -1,0 +1,102 @@
+"""Rules on the quarter-hours of one day: arrays (rows, 96), True where a value is odd.
+
+wh: int64 Wh after the multiplier, MISSING where missing; a missing value is never odd, it is a gap (R25).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+
+from market.curves import MISSING, filled, is_missing
+from market.money import IntArray
+from market.periods import PERIODS
+from settlement.vee.ratios import BoolArray, exceeds
+
+NO_LIMIT = int(np.iinfo(np.int64).max)
+
+
+def negative(wh: IntArray) -> BoolArray:
+    """R26: energy below zero; what a meter delivers has a meter of direction -1 and is positive too."""
+    return np.asarray((wh < 0) & (wh != MISSING))
+
+
+def above_capacity(wh: IntArray, limit_wh: IntArray) -> BoolArray:
+    """合理性: more than the connection can carry in a quarter-hour. limit_wh: (rows,), NO_LIMIT where unknown."""
+    return np.asarray(wh > limit_wh[:, None])
+
+
+def capacity_limit_wh(capacity_kva_milli: int | None, factor: Decimal) -> int:
+    """The most of a quarter-hour: capacity (0.001 kVA) x factor x 1/4 h, in Wh; NO_LIMIT without a capacity."""
+    if not capacity_kva_milli:
+        return NO_LIMIT
+    return int(capacity_kva_milli * factor / 4)  # 0.001 kVA x h is 1 VAh: cos φ = 1 at best
+
+
+def spikes(wh: IntArray, factor: Decimal, floor_wh: int) -> BoolArray:
+    """A single quarter-hour that stands ``factor`` times above both neighbours and above the mean of the day.
+
+    Neighbours are those of the day; at its ends there is one. A missing neighbour or a missing value elsewhere in
+    the day counts as zero. Below ``floor_wh`` nothing is a spike.
+    """
+    odd = np.zeros(wh.shape, dtype=np.bool_)
+    rows = np.flatnonzero(wh.max(axis=1, initial=MISSING) >= max(floor_wh, 1))
+    known = np.maximum(filled(wh[rows]), 0)
+    # Only a day's value above factor x its mean can be a spike: few rows are left to look at closely.
+    high = exceeds(known * PERIODS, factor, known.sum(axis=1)[:, None]) & (known >= floor_wh)
+    near = np.flatnonzero(high.any(axis=1))
+    known, high, rows = known[near], high[near], rows[near]
+    left = np.pad(known[:, :-1], ((0, 0), (1, 0)))
+    right = np.pad(known[:, 1:], ((0, 0), (0, 1)))
+    odd[rows] = high & exceeds(known, factor, np.maximum(left, right))
+    return odd
+
+
+class FlatRuns:
+    """The longest stretch of one and the same reading of every meter, over days given in order.
+
+    A zero, a gap and a day that is not given end a stretch. ``varied``: the meter showed more than one value, so
+    that a load which is constant by nature (a lamp, a telecom mast) is not odd.
+    """
+
+    def __init__(self, meters: int) -> None:
+        self.longest = np.zeros(meters, np.int64)
+        self.ends_on = np.full(meters, -1, np.int64)
+        self._low = np.full(meters, NO_LIMIT, np.int64)
+        self._high = np.full(meters, MISSING, np.int64)
+        self._last = np.zeros(meters, np.int64)
+        self._length = np.zeros(meters, np.int64)
+        self._seen_on = np.full(meters, -2, np.int64)
+
+    @property
+    def varied(self) -> BoolArray:
+        """(meters,) True where more than one value was seen."""
+        return np.asarray(self._low < self._high)
+
+    def observe(self, day: int, meters: IntArray, reading: IntArray) -> None:
+        """day: its number. meters: (rows,) which meter a row is, each once. reading: (rows, 96)."""
+        known = filled(reading)
+        self._low[meters] = np.minimum(
+            self._low[meters], np.where(is_missing(reading), NO_LIMIT, reading).min(axis=1)
+        )
+        self._high[meters] = np.maximum(self._high[meters], reading.max(axis=1))
+        changes = np.ones(known.shape, dtype=np.bool_)
+        changes[:, 1:] = known[:, 1:] != known[:, :-1]
+        held = (self._seen_on[meters] == day - 1) & (self._last[meters] == known[:, 0])
+        carried = np.where(held, self._length[meters], 0)
+        self._seen_on[meters], self._last[meters] = day, known[:, -1]
+        steady = np.flatnonzero(~changes[:, 1:].all(axis=1) | held)
+        self._length[meters] = np.where(known[:, -1] == 0, 0, 1)
+        if not len(steady):
+            return
+        known, changes, meters = known[steady], changes[steady], meters[steady]
+        column = np.arange(PERIODS, dtype=np.int16)
+        start = np.maximum.accumulate(np.where(changes, column, np.int16(0)), axis=1)
+        length = (column - start + 1).astype(np.int64) + np.where(start == 0, carried[steady][:, None], 0)
+        length[known == 0] = 0
+        self._length[meters] = length[:, -1]
+        longest = length.max(axis=1)
+        longer = longest > self.longest[meters]
+        self.longest[meters[longer]] = longest[longer]
+        self.ends_on[meters[longer]] = day
