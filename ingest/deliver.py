@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest import ledger
+from ingest.arrived import take_arrived
 from ingest.faults import BadFileError
 from ingest.files import READERS
 from ingest.ledger import Clock, Decision, Taken
@@ -51,7 +52,20 @@ def deliver(home: Home, path: Path, *, sender: str = "local", clock: Clock = now
         raise FileNotFoundError(f"There is no file {path}; check the path.")
     engine(home)
     with exclusive(home, "ingest", LOCK_TIMEOUT):
-        return _deliver(home, path, sender, clock)
+        return deliver_locked(home, path, sender, clock)
+
+
+def deliver_locked(
+    home: Home, path: Path, sender: str, clock: Clock, decisions: Sequence[Decision] = ()
+) -> Receipt:
+    """``deliver`` for a caller that holds the ingest lock; ``decisions`` are recorded in the same transaction.
+
+    Rows of other files that waited for what this one brings are taken after it.
+    """
+    receipt = _deliver(home, path, sender, clock, decisions)
+    if receipt.table is not None and receipt.status != "rejected":
+        take_arrived(home, TABLES[receipt.table], clock, _deliver)
+    return receipt
 
 
 def deliver_many(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from ingest.ledger import Taken
 from ingest.long import read_long
 from ingest.quarantine import Quarantine
 from ingest.record_rows import read_record_rows
-from ingest.revisions import compare
+from ingest.revisions import BoolArray, Compared, compare
 from ingest.spill import NO_DAY, Spill
 from ingest.wide import Parsed, read_wide
 from market.curves import MISSING
@@ -131,12 +130,10 @@ def _days(layout: Layout, cells: Cells) -> IntArray:
 
 def _fresh(
     home: Home, table: Table, parsed: Parsed, faults: Faults, taken: Taken
-) -> tuple[CurveRows, np.ndarray[Any, np.dtype[np.bool_]]]:
+) -> tuple[CurveRows, BoolArray]:
     """The rows that say something new, and which of them revise known ones."""
     rows = parsed.rows
-    compared = compare(home, table, rows)
-    partial = compared.erasing & ~parsed.whole
-    _refuse_partial_days(rows, parsed, partial, faults)
+    compared, partial = refuse_partial_days(home, table, parsed, faults)
     kept = np.flatnonzero(~compared.unchanged & ~partial)
     taken.repeated += parsed.repeated
     taken.revised += int((compared.revised & ~partial).sum())
@@ -149,9 +146,13 @@ def _fresh(
     return fresh, compared.revised[kept]
 
 
-def _refuse_partial_days(
-    rows: CurveRows, parsed: Parsed, partial: np.ndarray[Any, np.dtype[np.bool_]], faults: Faults
-) -> None:
+def refuse_partial_days(
+    home: Home, table: Table, parsed: Parsed, faults: Faults
+) -> tuple[Compared, BoolArray]:
+    """Compare with the warehouse and note the days that a file has in part and another delivery in another part."""
+    rows = parsed.rows
+    compared = compare(home, table, rows)
+    partial = compared.erasing & ~parsed.whole
     in_day = parsed.member >= 0
     in_partial = np.zeros(len(in_day), dtype=np.bool_)
     in_partial[in_day] = partial[parsed.member[in_day]]
@@ -163,3 +164,4 @@ def _refuse_partial_days(
             "other part is known from another delivery; deliver the whole day."
         ),
     )
+    return compared, partial

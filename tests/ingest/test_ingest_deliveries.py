@@ -127,18 +127,16 @@ def test_a_clock_that_was_set_back_does_not_change_which_delivery_is_newest(at, 
     assert first_values(at) == {"M1": 2_000_000}
 
 
-def test_a_file_rejected_because_its_meters_came_later_is_taken_when_it_comes_again(at, tmp_path):
+def test_a_file_rejected_because_its_meters_came_later_goes_in_with_them_and_once(at, tmp_path):
     readings = put(tmp_path, "meter_readings.csv", READINGS + reading("M7", DAY, 1))
     early = deliver(at, readings)
     assert early.status == "rejected"
     deliver(at, put(tmp_path, "meters.csv", METERS + "M7,U1,1,1,2022-01-01,\n"))
 
-    late = deliver(at, readings)
-
-    assert (late.status, late.delivery_id) == ("accepted", early.delivery_id)
-    assert in_quarantine(at, late.delivery_id) == []
-    assert list(at.quarantine.iterdir()) == []
     assert first_values(at) == {"M7": 1_000_000}
+    assert in_quarantine(at, early.delivery_id) == []
+    assert list(at.quarantine.iterdir()) == []
+    assert (deliver(at, readings).status, first_values(at)) == ("duplicate", {"M7": 1_000_000})
 
 
 def test_a_partly_taken_file_that_comes_again_says_how_to_mend_the_rest(at, tmp_path):
