@@ -10,7 +10,7 @@ from rich.table import Table
 from commands.bid import bid_app
 from commands.clock import clock
 from commands.dr import dr_app
-from commands.ingest import ingest
+from commands.ingest import ingest_app
 from commands.market import clear, paths
 from commands.run import report, run_app
 from commands.settle import settle_app
@@ -22,9 +22,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="省级电网: 省间现货购电、日清月结、需求响应费用分摊 / purchase, settlement and demand response.",
 )
-for name, group in (("settle", settle_app), ("run", run_app), ("dr", dr_app), ("bid", bid_app)):
+for name, group in (
+    ("settle", settle_app),
+    ("run", run_app),
+    ("dr", dr_app),
+    ("bid", bid_app),
+    ("ingest", ingest_app),
+):
     app.add_typer(group, name=name)
-for command in (ingest, report, paths, clear, clock):
+for command in (report, paths, clear, clock):
     app.command()(command)
 
 

@@ -95,7 +95,9 @@ def drafted(
     for line in sorted(rows):
         places[text.getvalue().count("\n") + 1] = line  # a cell may hold a line break
         writer.writerow(rows[line])
-    text.write("\n")  # a blank line is no row, but sets the bytes apart from those of a file that held just these rows
+    text.write(
+        "\n"
+    )  # a blank line is no row, but sets the bytes apart from those of a file that held just these rows
     ends = sorted({min(lines), max(lines)})
     name = f"{table.name}_released_{delivery.delivery_id[:16]}_{'-'.join(map(str, ends))}.csv"
     return Draft(name, text.getvalue().encode(), places)

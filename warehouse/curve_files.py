@@ -212,6 +212,22 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.stem}.part")
 
 
+def dates_in(home: Home, path: str) -> list[date]:
+    """The days a curve file has rows of, in order, from its footer alone."""
+    with pq.ParquetFile(home.curves / path) as opened:
+        return sorted(groups_by_date(opened.metadata))
+
+
+def groups_by_date(metadata: pq.FileMetaData) -> dict[date, int]:
+    """Which row group holds which date."""
+    place = metadata.schema.to_arrow_schema().get_field_index("date")
+    found = {}
+    for group in range(metadata.num_row_groups):
+        smallest = metadata.row_group(group).column(place).statistics.min
+        found[smallest if isinstance(smallest, date) else day_of(smallest)] = group
+    return found
+
+
 def day_of(number: int) -> date:
     """A day by its number since 1970-01-01."""
     return EPOCH + timedelta(days=int(number))

@@ -27,7 +27,7 @@ from market.curves import MISSING
 from market.money import IntArray
 from market.periods import PERIODS
 from market.tables import TABLES, Table
-from warehouse.curve_files import day_of, has_quality, key_columns
+from warehouse.curve_files import groups_by_date, has_quality, key_columns
 from warehouse.deliveries import Input, visible
 from warehouse.home import Home, engine
 from warehouse.models import CurveFile, Delivery
@@ -317,7 +317,7 @@ class _Opened:
             first = self._stack.enter_context(pq.ParquetFile(path))
             more = [pq.ParquetFile(path, metadata=first.metadata) for _ in range(1, AHEAD)]
             readers = [first, *(self._stack.enter_context(reader) for reader in more)]
-            self._files[file.path] = (readers, _groups(first.metadata))
+            self._files[file.path] = (readers, groups_by_date(first.metadata))
         return self._files[file.path][1].get(day)
 
     def read(self, file: _File, group: int, reader: int, wanted: Sequence[str]) -> _Part:
@@ -334,15 +334,6 @@ class _Opened:
             values,
             has_missing,
         )
-
-
-def _groups(metadata: Any) -> dict[date, int]:
-    place = metadata.schema.to_arrow_schema().get_field_index("date")
-    found = {}
-    for group in range(metadata.num_row_groups):
-        smallest = metadata.row_group(group).column(place).statistics.min
-        found[smallest if isinstance(smallest, date) else day_of(smallest)] = group
-    return found
 
 
 def _one(column: pa.ChunkedArray) -> Any:

@@ -1,0 +1,77 @@
+"""Quarantine as a job: who acts, what is decided, and which runs follow from it.
+
+A released row changes a month's inputs, so the month is settled again as a new draft; a month whose inputs are the
+same keeps the run it has. A month that has a final run is not settled again: what came late belongs in a
+correction, which is somebody's decision.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ingest import quarantine_queue
+from ingest.receipt import Receipt
+from ingest.waiting_rows import Entry, entries
+from jobs.settle_month import settle
+from market.periods import Month
+from warehouse.home import Home
+from warehouse.runs import Run, list_runs
+
+__all__ = ["Entry", "Released", "acting", "entries", "reject", "release", "settle_again"]
+
+
+@dataclass(frozen=True)
+class Released:
+    """The delivery that carries the rows, the runs made anew, and months whose final run needs a correction."""
+
+    receipt: Receipt
+    settled: tuple[Run, ...]
+    to_correct: tuple[str, ...]
+
+
+def acting() -> str:
+    """The account that acts; tests replace this function."""
+    return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def release(
+    home: Home,
+    delivery: str,
+    lines: Collection[int],
+    reason: str,
+    corrections: Mapping[int, Mapping[str, str]] | None = None,
+) -> Released:
+    """Release rows and settle again what they touch. Raises as ``ingest.quarantine_queue.release``."""
+    receipt = quarantine_queue.release(
+        home, delivery, lines, actor=acting(), reason=reason, corrections=corrections
+    )
+    return Released(receipt, *settle_again(home))
+
+
+def reject(home: Home, delivery: str, lines: Collection[int], reason: str) -> list[Entry]:
+    """Decide that rows are never taken. Raises as ``ingest.quarantine_queue.reject``."""
+    return quarantine_queue.reject(home, delivery, lines, actor=acting(), reason=reason)
+
+
+def settle_again(home: Home) -> tuple[tuple[Run, ...], tuple[str, ...]]:
+    """New drafts of the months whose inputs have changed since their newest run, earliest first.
+
+    Also the months that have a final run and whose draft changed: they are named, not settled.
+    """
+    by_month: dict[str, list[Run]] = {}
+    for run in list_runs(home):
+        by_month.setdefault(run.month, []).append(run)
+    made: list[Run] = []
+    to_correct: list[str] = []
+    for month, runs in sorted(by_month.items()):
+        if any(run.kind != "draft" for run in runs):
+            to_correct.append(month)
+            continue
+        newest = max(runs, key=lambda run: run.version)
+        again = settle(home, Month.parse(month), kind="draft", profile_name=newest.manifest["profile"])
+        if again.computed:
+            made.append(again.run)
+    return tuple(made), tuple(to_correct)
