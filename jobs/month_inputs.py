@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,11 @@ import pyarrow.compute as pc
 
 from jobs.roster import OUTSIDE, DayRoster, Index, Roster
 from market.curves import MISSING, is_missing
-from market.money import IntArray, scaled
+from market.money import IntArray, half_up_array, scaled
 from market.periods import LABELS, PERIODS, Month
 from market.profiles import ProvincialRules, on
 from market.tables import Quality
+from settlement.capacity import capacity_curve
 from settlement.day import Contracts, MarketDay, Prices
 from settlement.findings import Finding, Severity
 from settlement.metering import wh_of_reading
@@ -62,7 +64,8 @@ class _Meters:
 class MonthInputs:
     """Streams the days of a month; energies, measured shares and gaps are ready when the stream has ended.
 
-    energy[i], measured[i]: Wh of roster.metered[i] over the month, and of it by measured readings.
+    span_energy[s, i], span_measured[s, i]: Wh of roster.metered[i] in the s-th span of the roster, and of it by
+    measured readings; span_incomplete where a reading of it is missing. energy, measured, incomplete: of the month.
     use_of[day]: (users + generators, 96) kept for the days in ``keep``. only: stream this day of the month alone.
     """
 
@@ -81,15 +84,30 @@ class MonthInputs:
         self._imports, self._keep = imports, keep
         self._days = tuple(month.days()) if only is None else (only,)
         self.roster = roster
-        self.energy = np.zeros(len(roster.metered), np.int64)
-        self.measured = np.zeros(len(roster.metered), np.int64)
-        self.incomplete = np.zeros(len(roster.metered), np.bool_)
+        shape = (len(roster.spans), len(roster.metered))
+        self.span_energy, self.span_measured = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self.span_incomplete = np.zeros(shape, np.bool_)
         self.kept: dict[date, MarketDay] = {}
         self._gaps: dict[Gap, list[date]] = defaultdict(list)
         self._price_gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._price_limits: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._meters: tuple[object, object, _Meters] | None = None
         self._seen: dict[str, tuple[object, pd.Index, Index]] = {}
+
+    @property
+    def energy(self) -> IntArray:
+        """Wh of the month by metered participant."""
+        return np.asarray(self.span_energy.sum(axis=0))
+
+    @property
+    def measured(self) -> IntArray:
+        """Of it by measured readings."""
+        return np.asarray(self.span_measured.sum(axis=0))
+
+    @property
+    def incomplete(self) -> np.ndarray:
+        """Where a reading of the month is missing."""
+        return np.asarray(self.span_incomplete.any(axis=0))
 
     def days(self) -> Iterator[MarketDay]:
         """Every day of the month in order, or the one day asked for."""
@@ -125,7 +143,8 @@ class MonthInputs:
         energy = self._energy(day, roster, curves["meter_readings"])
         delivered = energy[len(users) : self.roster.residents_row]
         generation = np.where(is_missing(delivered), MISSING, -delivered)
-        positions = self._positions(day, curves["positions"])
+        nonmarket, mechanism = self._outside_market(day, roster, energy[: len(users)], generation)
+        positions = self._positions(day, roster, curves["positions"])
         return MarketDay(
             day=day,
             use=energy[: len(users)],
@@ -136,8 +155,24 @@ class MonthInputs:
             import_day_ahead=self._imported("day_ahead", day),
             import_intraday=self._imported("intraday", day),
             contracts=self._contracts(day, roster, curves["contract_curves"]),
-            prices=self._prices(day, curves["prices"], generation),
+            prices=self._prices(day, curves["prices"], _market_part(generation, nonmarket)),
+            nonmarket=nonmarket,
+            mechanism=mechanism,
         )
+
+    def _outside_market(
+        self, day: date, roster: DayRoster, use: IntArray, generation: IntArray
+    ) -> tuple[IntArray | None, IntArray | None]:
+        """Non-market energy of generators and 机制电量 of users, where the rules of the day know them (B.2, B.4)."""
+        nonmarket = mechanism = None
+        if self._nonmarket_price(day) is not None:
+            ppm = np.zeros(len(generation), np.int64) if roster.nonmarket is None else roster.nonmarket
+            nonmarket = _share_of(generation, ppm)
+        if roster.mechanism is not None and on(
+            self._rules.capacity_less_mechanism, day, "capacity_less_mechanism"
+        ):
+            mechanism = _share_of(use, roster.mechanism)
+        return nonmarket, mechanism
 
     def _imported(self, stage: str, day: date) -> IntArray:
         return self._imports.get((stage, day), np.zeros(PERIODS, np.int64))
@@ -160,7 +195,7 @@ class MonthInputs:
             measured = np.zeros(len(wh), np.bool_)
             if curve.quality is not None:
                 measured = _rows_of(_equal(curve.quality, Quality.MEASURED), meters.used)
-            self._account(meters.participant, wh, measured, gaps)
+            self._account(roster.number, meters.participant, wh, measured, gaps)
             wh[meters.delivering] *= -1
             ordered = _rows_of(wh, meters.order)
             if len(meters.starts) == len(ordered):
@@ -168,7 +203,7 @@ class MonthInputs:
             elif len(meters.starts):
                 grouped[meters.holders] = np.add.reduceat(ordered, meters.starts, axis=0)
         if len(touched):
-            self.incomplete[touched] = True
+            self.span_incomplete[roster.number, touched] = True
             rows = roster.holder[touched]
             grouped[rows[rows != OUTSIDE]] = MISSING
         return grouped
@@ -178,13 +213,13 @@ class MonthInputs:
         self._gaps[Gap(what, str(roster.meter_ids[place]), who)].append(day)
 
     def _account(
-        self, participant: Index, wh: IntArray, measured: np.ndarray, gaps: np.ndarray | None
+        self, span: int, participant: Index, wh: IntArray, measured: np.ndarray, gaps: np.ndarray | None
     ) -> None:
         totals = np.abs(wh.sum(axis=1))
         if gaps is not None:
             totals[gaps] = 0
-        np.add.at(self.energy, participant, totals)
-        np.add.at(self.measured, participant, np.where(measured, totals, 0))
+        np.add.at(self.span_energy[span], participant, totals)
+        np.add.at(self.span_measured[span], participant, np.where(measured, totals, 0))
 
     def _meters_of(self, roster: DayRoster, curve: CurveDay | None) -> _Meters:
         """How the day's curves, in their own order, belong to meters and settling rows; kept while keys stay."""
@@ -216,16 +251,26 @@ class MonthInputs:
         self._meters = (roster, keys, meters)
         return meters
 
-    def _positions(self, day: date, curve: CurveDay | None) -> IntArray:
+    def _positions(self, day: date, roster: DayRoster, curve: CurveDay | None) -> IntArray:
+        """(users + generators, 96) Wh; zero for a party that does not settle on the day."""
         parties = self.roster.parties
         if curve is not None:
             wanted = _equal(curve.keys["stage"], "day_ahead")
             if not wanted.all():
                 keys = {name: key.filter(pa.array(wanted)) for name, key in curve.keys.items()}
                 curve = replace(curve, keys=keys, values=curve.values[wanted], quality=None)
-        return self._aligned(
-            day, parties, curve, "positions", "participant_id", "missing_position", self.roster.party_ids
+        everyone = None if roster.active.all() else roster.active
+        aligned = self._aligned(
+            day,
+            parties,
+            curve,
+            "positions",
+            "participant_id",
+            "missing_position",
+            self.roster.party_ids,
+            everyone,
         )
+        return aligned if everyone is None else np.where(everyone[:, None], aligned, 0)
 
     def _contracts(self, day: date, roster: DayRoster, curve: CurveDay | None) -> Contracts:
         quantity = self._aligned(
@@ -248,9 +293,13 @@ class MonthInputs:
         key: str,
         gap: str,
         participants: Sequence[str | None],
+        needed: np.ndarray | None = None,
     ) -> IntArray:
         rows, present = self._rows(table, wanted, curve, key)
-        for position in np.flatnonzero(~present):
+        asked = np.ones(len(wanted), np.bool_) if needed is None else needed
+        for position in np.flatnonzero(present & ~asked):
+            self._gaps[Gap(f"unsettled_{table}", str(wanted[position]), None)].append(day)
+        for position in np.flatnonzero(~present & asked):
             self._gaps[Gap(gap, str(wanted[position]), participants[position])].append(day)
         if curve is None:
             return np.full((len(wanted), PERIODS), MISSING, np.int64)
@@ -260,7 +309,7 @@ class MonthInputs:
             aligned = np.full((len(wanted), PERIODS), MISSING, np.int64)
             aligned[present] = curve.values[rows[present]]
         if curve.has_missing:
-            for position in np.flatnonzero(is_missing(aligned).any(axis=1) & present):
+            for position in np.flatnonzero(is_missing(aligned).any(axis=1) & present & asked):
                 self._gaps[Gap(gap, str(wanted[position]), participants[position])].append(day)
         return aligned
 
@@ -319,8 +368,12 @@ class MonthInputs:
             reference=reference,
             node_day_ahead=by_node["day_ahead"][at],
             node_real_time=by_node["real_time"][at],
-            capacity=scaled(on(self._rules.capacity_price_cny_per_mwh, day, "capacity_price_cny_per_mwh"), 3),
+            capacity=capacity_curve(self._rules, day),
+            nonmarket=None if (fixed := self._nonmarket_price(day)) is None else scaled(fixed, 3),
         )
+
+    def _nonmarket_price(self, day: date) -> Decimal | None:
+        return on(self._rules.nonmarket_price_cny_per_mwh, day, "nonmarket_price_cny_per_mwh")
 
     def _node_price(
         self, book: Mapping[tuple[str, str], IntArray], node: str, stage: str, day: date
@@ -385,6 +438,20 @@ class MonthInputs:
             f"{_some(stamps)} (R24, SD822); it is settled as delivered. Ask the dispatch centre.",
             evidence={"periods": stamps},
         )
+
+
+def _market_part(generation: IntArray, nonmarket: IntArray | None) -> IntArray:
+    if nonmarket is None:
+        return generation
+    return np.where(is_missing(generation), MISSING, generation - nonmarket)
+
+
+def _share_of(energy: IntArray, ppm: IntArray) -> IntArray:
+    """Energy times a share of 1e-6, to Wh, half up; MISSING stays."""
+    if not ppm.any():
+        return np.where(is_missing(energy), MISSING, 0)
+    known = np.where(is_missing(energy), 0, energy)
+    return np.where(is_missing(energy), MISSING, half_up_array(known * ppm[:, None], 1_000_000))
 
 
 def _rows_of(values: np.ndarray, rows: Index | None) -> np.ndarray:

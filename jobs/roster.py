@@ -18,8 +18,11 @@ from market.tables import ParticipantKind
 from settlement.findings import Finding, Severity
 
 Index = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
 OUTSIDE = -1
+ROSTER_TABLES = ("participants", "meters", "contracts", "energy_shares")
 USER_KINDS = (ParticipantKind.WHOLESALE_USER, ParticipantKind.RETAILER, ParticipantKind.GRID_COMPANY)
+PARTY_KINDS = (*USER_KINDS, ParticipantKind.GENERATOR)
 METERED_KINDS = (
     ParticipantKind.WHOLESALE_USER,
     ParticipantKind.RETAIL_USER,
@@ -62,8 +65,11 @@ class DayRoster:
 
     meter_ids with, per meter, participant (into Roster.metered), multiplier (0.001) and direction;
     holder: per metered participant the settling row (users first, then generators), RESIDENTS_ROW or OUTSIDE.
+    agency: per metered participant, whether it is an agency user today. active: per party, whether it settles today.
+    nonmarket, mechanism: share of a generator's output and of a user's book outside the market, 1e-6, None: none.
     """
 
+    number: int
     meter_ids: pd.Index
     participant: Index
     multiplier: IntArray
@@ -74,19 +80,35 @@ class DayRoster:
     buyer: Index
     seller: Index
     buyer_ids: tuple[str, ...]
+    agency: BoolArray
+    active: BoolArray
+    nonmarket: IntArray | None
+    mechanism: IntArray | None
 
 
 class Roster:
-    """The month's participants, meters and contracts."""
+    """The month's participants, meters, contracts and shares of energy outside the market.
+
+    Who changes its kind inside the month is in every group it belongs to on some day; ``kind`` is its last one,
+    ``party_kind`` the one under which it settles wholesale.
+    """
 
     def __init__(
-        self, month: Month, participants: pd.DataFrame, meters: pd.DataFrame, contracts: pd.DataFrame
+        self,
+        month: Month,
+        participants: pd.DataFrame,
+        meters: pd.DataFrame,
+        contracts: pd.DataFrame,
+        energy_shares: pd.DataFrame | None = None,
     ) -> None:
         self.month = month
         self._participants = valid_in(participants, month)
         self._meters = valid_in(meters, month)
         self._contracts = valid_in(contracts, month)
-        last = self._participants.sort_values("valid_from", kind="stable").groupby("participant_id").last()
+        self._shares = None if energy_shares is None else valid_in(energy_shares, month)
+        by_date = self._participants.sort_values("valid_from", kind="stable")
+        last = by_date.groupby("participant_id").last()
+        self._kinds: dict[str, list[str]] = by_date.groupby("participant_id")["kind"].agg(list).to_dict()
         self.kind: dict[str, str] = last["kind"].to_dict()
         self.city: dict[str, str | None] = {who: city or None for who, city in last["city"].items()}
         self.node: dict[str, str | None] = {who: node or None for who, node in last["node"].items()}
@@ -95,8 +117,17 @@ class Roster:
         self.metered = self._of_kinds(METERED_KINDS)
         self.agency_users = self._of_kinds((ParticipantKind.AGENCY_USER,))
         self.party_ids = (*self.users, *self.generators)
+        self.party_kind = {
+            who: next(kind for kind in reversed(self._kinds[who]) if kind in PARTY_KINDS)
+            for who in self.party_ids
+        }
         self.parties = pd.Index(self.party_ids)
         self._spans: tuple[tuple[date, date, DayRoster], ...] = tuple(self._build_spans())
+
+    @property
+    def spans(self) -> tuple[DayRoster, ...]:
+        """The rosters of the month in order; each holds from one change to the next."""
+        return tuple(roster for _, _, roster in self._spans)
 
     @property
     def residents_row(self) -> int:
@@ -136,11 +167,12 @@ class Roster:
                 )
 
     def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
-        return tuple(sorted(who for who, kind in self.kind.items() if kind in kinds))
+        return tuple(sorted(who for who, held in self._kinds.items() if any(kind in kinds for kind in held)))
 
     def _build_spans(self) -> Iterator[tuple[date, date, DayRoster]]:
         edges = {self.month.first, self.month.after}
-        for frame in (self._participants, self._meters, self._contracts):
+        frames = (self._participants, self._meters, self._contracts)
+        for frame in frames if self._shares is None else (*frames, self._shares):
             for column in ("valid_from", "valid_to"):
                 edges |= {
                     edge
@@ -148,10 +180,10 @@ class Roster:
                     if edge is not None and not pd.isna(edge) and self.month.first < edge < self.month.after
                 }
         ordered = sorted(edges)
-        for first, after in pairwise(ordered):
-            yield first, after, self._build(first)
+        for number, (first, after) in enumerate(pairwise(ordered)):
+            yield first, after, self._build(number, first)
 
-    def _build(self, day: date) -> DayRoster:
+    def _build(self, number: int, day: date) -> DayRoster:
         participants = valid_on(self._participants, day).set_index("participant_id")
         meters = valid_on(self._meters, day)
         meters = meters[
@@ -159,7 +191,9 @@ class Roster:
         ]
         contracts = valid_on(self._contracts, day)
         parties = self.parties
+        today = participants["kind"].to_dict()
         return DayRoster(
+            number=number,
             meter_ids=pd.Index(meters["meter_id"]),
             participant=pd.Index(self.metered).get_indexer(meters["participant_id"]),
             multiplier=np.array([scaled(value, 3) for value in meters["multiplier"]], dtype=np.int64),
@@ -172,7 +206,23 @@ class Roster:
             buyer=parties.get_indexer(contracts["buyer_id"]),
             seller=parties.get_indexer(contracts["seller_id"]),
             buyer_ids=tuple(contracts["buyer_id"]),
+            agency=np.array(
+                [today.get(who) == ParticipantKind.AGENCY_USER for who in self.metered], np.bool_
+            ),
+            active=np.array([today.get(who) in PARTY_KINDS for who in self.party_ids], np.bool_),
+            nonmarket=self._share("nonmarket", self.generators, day),
+            mechanism=self._share("mechanism", self.users, day),
         )
+
+    def _share(self, what: str, who: tuple[str, ...], day: date) -> IntArray | None:
+        if self._shares is None:
+            return None
+        rows = valid_on(self._shares, day)
+        rows = rows[rows["what"] == what]
+        share = {
+            one: scaled(part, 6) for one, part in zip(rows["participant_id"], rows["share"], strict=True)
+        }
+        return np.array([share.get(one, 0) for one in who], np.int64) if share else None
 
     def _holders(self, participants: pd.DataFrame, parties: pd.Index) -> Index:
         kinds, retailers = participants["kind"].to_dict(), participants["retailer_id"].to_dict()

@@ -6,7 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,11 +26,13 @@ from jobs.demand_response import (
     session_inputs,
     settle_events,
 )
+from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
+from jobs.month_parties import parties_of, register_differences
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
-from jobs.roster import METERED_KINDS, Roster, dated_in, valid_in
+from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile, profile
@@ -39,7 +41,6 @@ from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
 from settlement.month import MonthSettlement, month_use, settle_month
-from settlement.parties import Parties
 from settlement.passthrough import needs_deviation
 from settlement.purchases import StageTotals, by_stage
 from warehouse import run_tables, runs
@@ -50,7 +51,7 @@ from warehouse.lock import exclusive
 from warehouse.records import read_records, record_inputs
 
 KINDS = ("draft", "final", "correction")
-MONTH_RECORDS = ("participants", "meters", "contracts", *TRADE_TABLES, "capacity_available")
+MONTH_RECORDS = (*ROSTER_TABLES, *TRADE_TABLES, "capacity_available", "fee_pools", "standards")
 LOCK = "settlement"
 ACCOUNTS = "accounts.parquet"
 
@@ -184,16 +185,21 @@ def calculate(
     *,
     as_of: datetime | None = None,
     before: runs.Run | None = None,
+    register_wh: Mapping[str, int | None] | None = None,
     progress: Progress = silent,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
-    before: the run of the month before, whose accounts carry forward; None opens them at zero.
-    Raises what ``settle`` raises.
+    before: the run of the month before, whose accounts carry forward; None opens them at zero. register_wh: Wh of
+    the month by metered participant as its registers say, for the month-end adjustment. A profile that begins later
+    is applied as of its first day. Raises what ``settle`` raises.
     """
+    started = rules_used.in_force_from
+    rules_used = rules_used.reaching_back_to(month.first)
     rules, matrix = rules_used.settled
     records = {table: read_records(home, table, as_of=as_of) for table in MONTH_RECORDS}
-    roster = Roster(month, records["participants"], records["meters"], records["contracts"])
+    roster = Roster(month, *(records[table] for table in ROSTER_TABLES))
+    facts, fact_findings = month_facts(records, month, matrix)
     trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
     inputs = MonthInputs(home, month, roster, rules, trades.imports, as_of, keep=events.days)
@@ -202,14 +208,17 @@ def calculate(
         settle_day(market, positive_deviation=deviation)
         for market in progress(inputs.days(), "settle", total=len(list(month.days())))
     ]
-    parties = _parties(roster, inputs, records, month)
+    parties = parties_of(roster, inputs, records, month)
+    facts = replace(facts, register_difference=register_differences(register_wh or {}, roster, inputs))
     openings = _openings(before, matrix, roster)
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
-    result = settle_month(parties, settled, trades, response.amounts, rules, matrix, openings)
+    result = settle_month(parties, settled, trades, response.amounts, rules, matrix, openings, facts)
     findings = (
         *result.findings,
+        *fact_findings,
+        *before_its_date(rules_used.name, started, month),
         *trade_findings,
         *clearing_findings(home, month, records, rules_used, as_of),
         *roster.findings(),
@@ -252,46 +261,6 @@ def _compute(
         "totals": _totals(result, findings, done.events),
         "status": "blocked" if blocked else "ready",
     }
-
-
-def _parties(
-    roster: Roster, inputs: MonthInputs, records: Mapping[str, pd.DataFrame], month: Month
-) -> Parties:
-    holder = roster.on(month.first).holder
-    energy, measured = inputs.energy.tolist(), inputs.measured.tolist()
-    by_row: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for i, row in enumerate(holder.tolist()):
-        by_row[row][0] += energy[i]
-        by_row[row][1] += measured[i]
-    settling = (*roster.users, *roster.generators)
-    shares = {who: _ppm(energy[i], measured[i]) for i, who in enumerate(roster.metered)}
-    shares |= {settling[row]: _ppm(*sums) for row, sums in by_row.items() if 0 <= row < len(settling)}
-    incomplete = dict(zip(roster.metered, inputs.incomplete.tolist(), strict=True))
-    month_energy = dict(zip(roster.metered, energy, strict=True))
-    contracts = valid_in(records["contracts"], month)
-    sides = set(contracts["buyer_id"]) | set(contracts["seller_id"])
-    capacity = records["capacity_available"]
-    return Parties(
-        users=roster.users,
-        generators=roster.generators,
-        grid_company=roster.grid_company,
-        kind={who: roster.kind[who] for who in settling},
-        city=roster.city,
-        measured_ppm=shares,
-        agency_energy={who: None if incomplete[who] else month_energy[who] for who in roster.agency_users},
-        capacity_mw_micro={
-            who: scaled(mw, 6)
-            for who, of, mw in zip(
-                capacity["participant_id"], capacity["month"], capacity["capacity_mw"], strict=True
-            )
-            if of == str(month)
-        },
-        without_contract=frozenset(who for who in settling if who not in sides),
-    )
-
-
-def _ppm(energy: int, measured: int) -> int:
-    return 1_000_000 if energy == 0 else measured * 1_000_000 // energy
 
 
 def _month_before(home: Home, month: Month) -> runs.Run | None:

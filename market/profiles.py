@@ -26,7 +26,9 @@ from market.dated import RuleNotInForceError as RuleNotInForceError  # noqa: PLC
 from market.dated import RuleSet as RuleSet  # noqa: PLC0414
 from market.dated import Strict as Strict  # noqa: PLC0414
 from market.dated import on as on  # noqa: PLC0414
+from market.inheritance import extended
 from market.reading_rules import ReadingRules
+from market.sharing import Fee, Sharing
 from market.tables import ParticipantKind
 
 PassthroughPolicy = Literal[
@@ -72,6 +74,22 @@ class InterprovincialRules(RuleSet):
         return self
 
 
+class DeviationBand(Strict):
+    """Contract energy between ``low`` and ``high`` times actual energy keeps its gain; outside, ``factor`` of it."""
+
+    low: Decimal
+    high: Decimal
+    factor: Decimal
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> DeviationBand:
+        if not 0 <= self.low <= self.high:
+            raise ValueError(
+                f"A deviation band reaches from {self.low} to {self.high}; give 0 <= low <= high."
+            )
+        return self
+
+
 class ProvincialRules(RuleSet):
     """Settlement rules of the receiving province (market.md B, C; rulings 5-8)."""
 
@@ -82,6 +100,11 @@ class ProvincialRules(RuleSet):
     clearing_price_floor_cny_per_mwh: Decimal
     clearing_price_cap_cny_per_mwh: Decimal
     capacity_price_cny_per_mwh: tuple[Dated[Decimal], ...]
+    capacity_time_factors: tuple[Dated[tuple[tuple[tuple[int, ...], int, int, Decimal], ...]], ...]
+    capacity_less_mechanism: tuple[Dated[bool], ...]
+    nonmarket_price_cny_per_mwh: tuple[Dated[Decimal | None], ...]
+    deviation_band_users: tuple[Dated[DeviationBand | None], ...]
+    deviation_band_generators: tuple[Dated[DeviationBand | None], ...]
     passthrough_policy: PassthroughPolicy
     interprovincial_profile: str
     loss_rate_low: Decimal
@@ -156,6 +179,9 @@ class Charge(Strict):
     policy: PassthroughPolicy | None = None
     other_policies: dict[PassthroughPolicy, PolicyTerms] = Field(default_factory=dict)
     residual_payers: tuple[ParticipantKind, ...] = ()
+    additive: bool = True
+    fee: Fee | None = None
+    sharing: tuple[Sharing, ...] = ()
 
     @model_validator(mode="after")
     def _two_sides(self) -> Charge:
@@ -166,6 +192,10 @@ class Charge(Strict):
         unpaid = [policy for policy, terms in self.other_policies.items() if not terms.payers]
         if unpaid:
             raise ValueError(f"Charge {self.code} has no payers under {', '.join(unpaid)}; name their kinds.")
+        if self.fee is not None and self.fee.role == "shared" and not self.sharing:
+            raise ValueError(
+                f"Charge {self.code} shares a fee but has no sharing; name payers and their keys."
+            )
         if self.policy is not None and not self.residual_payers:
             raise ValueError(
                 f"Charge {self.code} has policies but no residual_payers; name who pays where a key is zero."
@@ -190,13 +220,14 @@ class Charge(Strict):
 
 
 class ClearingAccount(Strict):
-    """A clearing account and the rule by which it closes (ruling 3)."""
+    """A clearing account and the rule by which it closes (ruling 3); bounded: by half a fen a line (ruling 8)."""
 
     code: str
     name_zh: str
     name_en: str
     closes: Literal["zero", "carry_forward"]
     rule: str
+    bounded: bool = False
 
 
 class Transfer(Strict):
@@ -260,6 +291,44 @@ class RuleProfile(Strict):
             self.matrix.under(self.provincial.passthrough_policy)
         return self
 
+    def reaching_back_to(self, day: date) -> RuleProfile:
+        """The profile with its earliest rules held from ``day`` on: what a later rule would do to an earlier month.
+
+        A rule or sharing that holds from an earlier day stays as it is; the ``sha256`` stays, the text is the same.
+        """
+        if self.provincial is None or self.matrix is None:
+            return self
+        dated = {
+            name: _reaching_back(getattr(self.provincial, name), day)
+            for name in type(self.provincial).model_fields
+            if name != "provenance" and name not in self.provincial.provenance
+        }
+        charges = tuple(
+            one.model_copy(update={"sharing": _reaching_back(one.sharing, day)}) if one.sharing else one
+            for one in self.matrix.charges
+        )
+        return self.model_copy(
+            update={
+                "provincial": self.provincial.model_copy(update=dated),
+                "matrix": self.matrix.model_copy(update={"charges": charges}),
+            }
+        )
+
+    @property
+    def in_force_from(self) -> date:
+        """The latest day from which a rule or sharing of the profile is there at all."""
+        rules, matrix = self.settled
+        dated = [
+            getattr(rules, name)
+            for name in type(rules).model_fields
+            if name != "provenance" and name not in rules.provenance
+        ]
+        sharings = [charge.sharing for charge in matrix.charges if charge.sharing]
+        first: list[date] = [
+            min(one.valid_from for one in entries) for entries in (*dated, *sharings) if entries
+        ]
+        return max(first)
+
     @property
     def settled(self) -> tuple[ProvincialRules, ChargeMatrix]:
         """The provincial rules and the charge matrix under their pass-through policy.
@@ -303,6 +372,15 @@ class RuleProfile(Strict):
         raise KeyError(f"Profile {self.name} has no rule {name}; its rules.yaml lists what it has.")
 
 
+def _reaching_back(entries: tuple[Any, ...], day: date) -> tuple[Any, ...]:
+    if not entries or any(entry.valid_from <= day for entry in entries):
+        return entries
+    first = min(entries, key=lambda entry: entry.valid_from)
+    return tuple(
+        entry.model_copy(update={"valid_from": day}) if entry is first else entry for entry in entries
+    )
+
+
 def profile_names() -> list[str]:
     """The packaged profiles."""
     return sorted(
@@ -312,31 +390,46 @@ def profile_names() -> list[str]:
 
 @cache
 def profile(name: str) -> RuleProfile:
-    """A packaged profile, read and checked once. Raises ValueError for a name that is not packaged."""
+    """A packaged profile, read and checked once. Raises ValueError for a name that is not packaged.
+
+    A profile that ``extends`` another is that one with its own values and charges in place of those of the same name.
+    """
     if name not in profile_names():
         raise ValueError(f"There is no rule profile {name!r}; packaged are {', '.join(profile_names())}.")
-    folder = files("data").joinpath("reference/profiles", name)
-    texts = {
-        part: folder.joinpath(f"{part}.yaml").read_bytes()
-        for part in ("rules", "charges", "clock", "consumer", "readings")
-        if folder.joinpath(f"{part}.yaml").is_file()
-    }
-    content = yaml.safe_load(texts["rules"])
-    if "charges" in texts:
-        content["matrix"] = yaml.safe_load(texts["charges"])
-    if "clock" in texts:
-        content["clock"] = yaml.safe_load(texts["clock"])
-    if "consumer" in texts:
-        second = yaml.safe_load(texts["consumer"])
-        content["consumer"] = second["rules"]
-        for part in ("accounts", "transfers", "charges"):
-            content["matrix"][part] += second[part]
-    if "readings" in texts:
-        content["readings"] = yaml.safe_load(texts["readings"])
-    exact = [texts[part] for part in sorted(texts)]
+    content, exact = _read(name)
     if "provincial" in content:
         traded = profile(content["provincial"]["interprovincial_profile"]["value"])
         content["interprovincial"] = traded.traded
         exact.append(traded.sha256.encode())
     digest = sha256(b"\0".join(exact)).hexdigest()
     return RuleProfile.model_validate({**content, "name": name, "sha256": digest})
+
+
+PARTS = ("rules", "charges", "clock", "consumer", "readings")
+
+
+def _read(name: str) -> tuple[dict[str, Any], list[bytes]]:
+    """The written profile, on top of the one it extends, and the exact texts it was read from."""
+    folder = files("data").joinpath("reference/profiles", name)
+    texts = {
+        part: folder.joinpath(f"{part}.yaml").read_bytes()
+        for part in PARTS
+        if folder.joinpath(f"{part}.yaml").is_file()
+    }
+    content: dict[str, Any] = yaml.safe_load(texts["rules"])
+    if "charges" in texts:
+        content["matrix"] = yaml.safe_load(texts["charges"])
+    for part in ("clock", "readings"):
+        if part in texts:
+            content[part] = yaml.safe_load(texts[part])
+    if "consumer" in texts:
+        second = yaml.safe_load(texts["consumer"])
+        content["consumer"] = second["rules"]
+        matrix = content.setdefault("matrix", {})
+        for rows in ("accounts", "transfers", "charges"):
+            matrix[rows] = [*matrix.get(rows, ()), *second.get(rows, ())]
+    exact = [texts[part] for part in sorted(texts)]
+    if "extends" not in content:
+        return content, exact
+    base, of_base = _read(content.pop("extends"))
+    return extended(base, content), [*exact, *of_base]

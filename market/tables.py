@@ -97,6 +97,7 @@ RATES = ("total", "sharp", "peak", "flat", "valley", "deep_valley")  # 总, 尖,
 DIGITS = tuple(str(number) for number in range(3, 13))
 STAGES = ("day_ahead", "intraday")
 DIRECTIONS = ("cut", "fill")
+ENERGY_SHARES = ("nonmarket", "mechanism")  # 优先发电 of a generator, 机制电量 of a user (market.md B.2, B.4)
 PRICE_UNITS = ("per_kw_event", "per_kwh")
 APPEAL_OUTCOMES = ("upheld", "dismissed")
 EXCLUSION_CAUSES = ("orderly_use", "outage")
@@ -560,6 +561,40 @@ _ALL = (
             _decimal("c2_cny", 2, required=False),
             _decimal("green_share", 4, required=False),
             _decimal("green_cny_per_certificate", 3, required=False),
+            *_validity(),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
+        "fee_pools",
+        ("charge_code", "date", "cause"),
+        (
+            _text("charge_code"),
+            _DATE,
+            _decimal("amount_cny", 2),
+            _text("cause"),
+            _text("participant_id", references="participants"),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
+        "standards",
+        ("charge_code", "valid_from"),
+        (
+            _text("charge_code"),
+            _decimal("price_cny_per_mwh", 3),
+            *_validity(),
+            Column("published_on", Kind.DATE),
+            _text("source"),
+        ),
+    ),
+    Table(
+        "energy_shares",
+        ("participant_id", "what", "valid_from"),
+        (
+            _text("participant_id", references="participants"),
+            _code("what", ENERGY_SHARES),
+            _decimal("share", 6),
             *_validity(),
         ),
         depends_on=("participants",),

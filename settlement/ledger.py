@@ -131,7 +131,7 @@ def assert_balanced(
                 f"Account {account.code} closes at {balance.closing_fen} fen instead of 0 ({account.rule}); "
                 "the run is not written."
             )
-        if account.closes == "carry_forward" and 2 * abs(balance.movement_fen) > line_count:
+        if account.bounded and 2 * abs(balance.movement_fen) > line_count:
             raise LedgerNotBalancedError(
                 f"Account {account.code} moves by {balance.movement_fen} fen over {line_count} lines, more than "
                 "half a fen a line; the run is not written."

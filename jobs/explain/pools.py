@@ -52,11 +52,11 @@ def _gain_loss(run: RunData, who: str) -> Pool:
 
 def _parties_and_keys(run: RunData) -> tuple[Parties, Keys]:
     """Who could pay and by which key, from the lines of the run."""
-    kind = run.roster.kind
+    kind = {**run.roster.kind, **run.roster.party_kind}
     metered, passed_on = run.wh("energy_real_time"), run.wh(GAIN_LOSS)
     users = {who: wh for who, wh in metered.items() if kind[who] in USER_KINDS}
     generators = {who: wh for who, wh in metered.items() if kind[who] == ParticipantKind.GENERATOR}
-    agency = {who: wh for who, wh in passed_on.items() if kind[who] == ParticipantKind.AGENCY_USER}
+    agency = {who: wh for who, wh in passed_on.items() if who in run.roster.agency_users}
     fell_back = run.found("passthrough_key_zero")  # then the lines carry the residual's key, not the policy's
     deviation = {who: 0 if fell_back else passed_on.get(who, 0) for who in users}
     parties = Parties(

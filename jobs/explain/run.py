@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from jobs.explain.energy import EnergyDay
 from jobs.explain.sources import SourceFiles
 from jobs.month_trades import TRADE_TABLES, settled_trades
-from jobs.roster import Roster
+from jobs.roster import ROSTER_TABLES, Roster
 from market.money import IntArray, half_up, scaled
 from market.periods import Month
 from market.profiles import RuleProfile, profile
@@ -37,7 +37,7 @@ class RunData:
         self.month = Month.parse(run.month)
         as_of = self.manifest["as_of"]
         self.as_of = None if as_of is None else datetime.fromisoformat(as_of)
-        self.profile = rules or profile(self.manifest["profile"])
+        self.profile = (rules or profile(self.manifest["profile"])).reaching_back_to(self.month.first)
         self.matrix = self.profile.settled[1]
         self.files = SourceFiles(home, self.as_of)
 
@@ -117,7 +117,7 @@ class RunData:
     @cached_property
     def records(self) -> Mapping[str, pd.DataFrame]:
         """Participants, meters and contracts as the run knew them."""
-        return {name: self.read(name) for name in ("participants", "meters", "contracts")}
+        return {name: self.read(name) for name in ROSTER_TABLES}
 
     @cached_property
     def trade_records(self) -> Mapping[str, pd.DataFrame]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 
-from market.profiles import RuleProfile, profile
+from market.profiles import ChargeMatrix, RuleProfile, profile
 from settlement.day import Contracts, MarketDay, Prices, settle_day
+from settlement.facts import NO_FACTS, MonthFacts
 from settlement.interprovincial import Section, Trade, settle_trades
 from settlement.month import EventAmount, MonthSettlement, settle_month
 from settlement.parties import Parties
@@ -39,6 +40,16 @@ def under(policy: str, base: RuleProfile = SD_2022) -> RuleProfile:
     """The profile with another pass-through policy."""
     rules = base.provincial.model_copy(update={"passthrough_policy": policy})  # type: ignore[union-attr]
     return base.model_copy(update={"provincial": rules, "name": f"{base.name}/{policy}"})
+
+
+def with_charges(
+    base: RuleProfile, accounts: Sequence[dict] = (), charges: Sequence[dict] = ()
+) -> RuleProfile:  # type: ignore[type-arg]
+    """The profile with accounts and charges added as they would stand in charges.yaml: data only."""
+    matrix = base.matrix.model_dump()  # type: ignore[union-attr]
+    matrix["accounts"] = [*matrix["accounts"], *accounts]
+    matrix["charges"] = [*matrix["charges"], *charges]
+    return base.model_copy(update={"matrix": ChargeMatrix.model_validate(matrix)})
 
 
 def parties(**changes: object) -> Parties:
@@ -116,6 +127,8 @@ def settle(
     rules: RuleProfile = SD_2022,
     more: Sequence[Trade] = (),
     without_costs: frozenset[date] = frozenset(),
+    facts: MonthFacts = NO_FACTS,
+    openings: Mapping[str, int] | None = None,
 ) -> tuple[MonthSettlement, list[MarketDay]]:
     """The month of ``days`` days; ``more`` trades, ``without_costs``: days on which the path has no section."""
     dates = [FIRST + timedelta(days=n) for n in range(days)]
@@ -146,6 +159,7 @@ def settle(
         events,
         provincial,
         matrix,
-        {"rounding": 3},
+        {"rounding": 3, **(openings or {})},
+        facts,
     )
     return result, markets

@@ -1,0 +1,104 @@
+"""Who settles wholesale in a month, each by the days on which it does (ruling 11)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from jobs.month_inputs import MonthInputs
+from jobs.roster import Roster, valid_in
+from market.money import IntArray, apportion, scaled
+from market.periods import Month
+from settlement.parties import Parties
+
+
+def parties_of(
+    roster: Roster, inputs: MonthInputs, records: Mapping[str, pd.DataFrame], month: Month
+) -> Parties:
+    """Users and generators with their measured shares, agency energy and capacity; ``inputs`` has been streamed."""
+    settling = (*roster.users, *roster.generators)
+    energy, measured = inputs.energy.tolist(), inputs.measured.tolist()
+    shares = {who: _ppm(energy[i], measured[i]) for i, who in enumerate(roster.metered)}
+    books = zip(settling, *(of.tolist() for of in _by_party(inputs, len(settling))), strict=True)
+    shares |= {who: _ppm(of_book, of_it) for who, of_book, of_it, holders in books if holders}
+    contracts = valid_in(records["contracts"], month)
+    sides = set(contracts["buyer_id"]) | set(contracts["seller_id"])
+    capacity = records["capacity_available"]
+    return Parties(
+        users=roster.users,
+        generators=roster.generators,
+        grid_company=roster.grid_company,
+        kind=dict(roster.party_kind),
+        city=roster.city,
+        measured_ppm=shares,
+        agency_energy=_agency_energy(roster, inputs),
+        capacity_mw_micro={
+            who: scaled(mw, 6)
+            for who, of, mw in zip(
+                capacity["participant_id"], capacity["month"], capacity["capacity_mw"], strict=True
+            )
+            if of == str(month)
+        },
+        without_contract=frozenset(who for who in settling if who not in sides),
+    )
+
+
+def register_differences(
+    register_wh: Mapping[str, int | None], roster: Roster, inputs: MonthInputs
+) -> dict[str, int | None]:
+    """Wh by settling user: the registers of its customers less the sum of their days; None where one is missing.
+
+    register_wh: Wh of the month by metered participant. A customer that changed its party inside the month has its
+    difference shared by the energy it had with each.
+    """
+    energy = {
+        who: None if gap else wh
+        for who, wh, gap in zip(
+            roster.metered, inputs.energy.tolist(), inputs.incomplete.tolist(), strict=True
+        )
+    }
+    held: dict[str, dict[str, int]] = {who: defaultdict(int) for who in register_wh}
+    for span in roster.spans:
+        for i, who in enumerate(roster.metered):
+            if who in held and 0 <= span.holder[i] < len(roster.users):
+                held[who][roster.users[span.holder[i]]] += int(inputs.span_energy[span.number, i])
+    found: dict[str, int | None] = {}
+    for who, registered in sorted(register_wh.items()):
+        used, names = energy.get(who), sorted(held[who])
+        if registered is None or used is None:
+            found |= dict.fromkeys(names, None)
+            continue
+        weights = [max(held[who][name], 0) for name in names]
+        weights = weights if any(weights) else [1] * len(names)
+        for name, part in zip(names, apportion(registered - used, weights, names), strict=True):
+            before = found.get(name, 0)
+            found[name] = None if before is None else before + part
+    return found
+
+
+def _by_party(inputs: MonthInputs, parties: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Energy, measured energy and number of holders by settling row, each span by its own holders."""
+    energy, measured, holders = (np.zeros(parties, np.int64) for _ in range(3))
+    for span in inputs.roster.spans:
+        held = np.flatnonzero((span.holder >= 0) & (span.holder < parties))
+        rows = span.holder[held]
+        np.add.at(energy, rows, inputs.span_energy[span.number, held])
+        np.add.at(measured, rows, inputs.span_measured[span.number, held])
+        np.add.at(holders, rows, 1)
+    return energy, measured, holders
+
+
+def _agency_energy(roster: Roster, inputs: MonthInputs) -> dict[str, int | None]:
+    """Wh of each agency user on the days on which it is one (S14 7.3 b); None where a reading of these is missing."""
+    agency = np.array([span.agency for span in roster.spans])
+    energy = np.where(agency, inputs.span_energy, 0).sum(axis=0).tolist()
+    gaps: list[bool] = np.asarray((agency & inputs.span_incomplete).any(axis=0)).tolist()
+    place = {who: i for i, who in enumerate(roster.metered)}
+    return {who: None if gaps[place[who]] else energy[place[who]] for who in roster.agency_users}
+
+
+def _ppm(energy: int, measured: int) -> int:
+    return 1_000_000 if energy == 0 else measured * 1_000_000 // energy
