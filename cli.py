@@ -13,6 +13,7 @@ from commands.dr import dr_app
 from commands.ingest import ingest_app
 from commands.market import clear, paths
 from commands.run import report, run_app
+from commands.run_life import life_commands
 from commands.settle import settle_app
 from commands.terminal import LABELS, Lang, Language, bars, err, out
 
@@ -30,6 +31,7 @@ for name, group in (
     ("ingest", ingest_app),
 ):
     app.add_typer(group, name=name)
+life_commands(run_app)
 for command in (report, paths, clear, clock):
     app.command()(command)
 

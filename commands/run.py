@@ -53,19 +53,6 @@ def run_show(run: str, as_json: Json = False) -> None:
     out.print(f"{len(manifest['inputs'])} input files, fingerprint {found.fingerprint}")
 
 
-@run_app.command("verify")
-def run_verify(run: str) -> None:
-    """校验 / hash every file of a run again."""
-    from warehouse.home import home
-    from warehouse.runs import find_run, verify
-
-    found = find_run(home(), run)
-    problems = verify(found)
-    if problems:
-        raise ValueError(" ".join(problems))
-    out.print(f"{found.alias}: every file has the hash its manifest names; fingerprint {found.fingerprint}.")
-
-
 @run_app.command("explain")
 def run_explain(
     run: str,
@@ -103,5 +90,6 @@ def report(
     from warehouse.home import home
 
     written = write_reports(home(), run, participants=participant, lang=lang, progress=bars(lang, False))
-    out.print(f"{len(written.statements)} statements, {written.month_page.name}, {written.workbook.name}")
+    whole = [file.name for file in (written.month_page, written.workbook) if file is not None]
+    out.print(", ".join([f"{len(written.statements)} statements", *whole]))
     out.print(str(written.folder))

@@ -90,7 +90,7 @@ def settle_month() -> None:
         from jobs.report import write_reports
         from warehouse.home import home
 
-        return str(write_reports(home(), settled).month_page)
+        return str(write_reports(home(), settled).folder)
 
     settled = settle_province(MONTH, KIND)
     check_city.partial(month=MONTH).expand(city=find_cities(MONTH)) >> settled

@@ -10,36 +10,42 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from jobs.actor import Actor, Role
-from warehouse import runs
+from settlement.run_life import Deed
+from warehouse import printed
 
 
 class Act(StrEnum):
     """Everything that is done under a name. The values stand in the log."""
 
     RELEASE = "quarantine.release"
-    SETTLE = runs.PREPARED
-    PRINT = "run.print"
-    RESOLVE = "finding.resolve"
-    WAIVE = "finding.waive"
-    SIGN_OFF = "run.signoff"
-    APPROVE = "run.approve"
-    REJECT = "run.reject"
-    PUBLISH = "run.publish"
+    SETTLE = Deed.PREPARE.value
+    READ = "run.read"
+    PRINT = printed.PRINT
+    RESOLVE = Deed.RESOLVE.value
+    WAIVE = Deed.WAIVE.value
+    SIGN_OFF = Deed.SIGN_OFF.value
+    ADJUST = Deed.ADJUST.value
+    APPROVE = Deed.APPROVE.value
+    REJECT = Deed.REJECT.value
+    PUBLISH = Deed.PUBLISH.value
 
 
 ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
     {
         Act.RELEASE: frozenset({Role.OPERATOR}),
         Act.SETTLE: frozenset({Role.OPERATOR, Role.PREPARER}),
+        Act.READ: frozenset(Role) - {Role.ANALYST, Role.TRADER},
         Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),
         Act.RESOLVE: frozenset({Role.CHECKER}),
         Act.WAIVE: frozenset({Role.CHECKER}),
         Act.SIGN_OFF: frozenset({Role.CHECKER}),
+        Act.ADJUST: frozenset({Role.APPROVER}),
         Act.APPROVE: frozenset({Role.APPROVER}),
         Act.REJECT: frozenset({Role.CHECKER, Role.APPROVER}),
         Act.PUBLISH: frozenset({Role.PUBLISHER}),
     }
 )
+WHOLE_PROVINCE = frozenset({Role.OPERATOR, Role.PREPARER, Role.APPROVER, Role.PUBLISHER, Role.AUDITOR})
 OF_ONE_CITY = frozenset({Act.RESOLVE, Act.WAIVE, Act.SIGN_OFF})
 NOT_WITH_THE_KEYS = frozenset({Act.APPROVE, Act.PUBLISH})
 
@@ -69,3 +75,13 @@ def require(actor: Actor, act: Act, city: str | None = None) -> None:
             f"{actor.name} ({actor.account}) may not do {act}: the account owns users.yaml and could give itself "
             "any role. Let another account own the file, or another person act."
         )
+
+
+def sees_province(actor: Actor) -> bool:
+    """Whether sums and rows of the whole province are for this person's eyes."""
+    return bool(actor.roles & WHOLE_PROVINCE)
+
+
+def sees(actor: Actor, city: str | None) -> bool:
+    """Whether rows of a city are for this person's eyes; None is a row of no city."""
+    return sees_province(actor) or (Role.CHECKER in actor.roles and actor.has(city))

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jobs import access, actor
 from jobs.dr_report import write_allocation_page
 from jobs.month_inputs import MonthInputs
 from jobs.progress import Progress, silent
@@ -37,10 +38,13 @@ from reports.statement import Curve, statement
 from reports.statement_lines import findings_by_participant
 from reports.workbook import province_workbook
 from settlement.metering import wh_of_reading
+from settlement.run_life import Deed, Standing, State
 from warehouse import runs
 from warehouse.curves import CurveDay, curve_days, curve_inputs
 from warehouse.home import Home
+from warehouse.printed import log_print
 from warehouse.records import read_records
+from warehouse.run_log import life_anchor, run_standing
 
 TABLES = ("lines", "daily", "postings", "accounts", "response", "allocation", "findings")
 SECOND_LAYER = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, ParticipantKind.RESIDENTS)
@@ -48,13 +52,16 @@ SECOND_LAYER = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, Partic
 
 @dataclass(frozen=True)
 class Reports:
-    """Where the reports of a run stand; a month without an event has no allocation page."""
+    """Where the reports of a run stand.
+
+    What shows the whole province is None for who sees one city; a month without an event has no allocation page.
+    """
 
     folder: Path
     statements: list[Path]
-    month_page: Path
-    workbook: Path
-    lines: Path
+    month_page: Path | None
+    workbook: Path | None
+    lines: Path | None
     allocation_page: Path | None
 
 
@@ -68,10 +75,12 @@ def write_reports(
 ) -> Reports:
     """Print a run by id, beginning of an id, or alias; ``participants`` None is everyone with a line.
 
-    Raises RunNotFoundError, RunDamagedError for a run that does not have its hashes, ValueError for a
+    Raises NotAllowedError, RunNotFoundError, RunDamagedError for a run that does not have its hashes, ValueError for a
     participant without a line or a language that is not known.
     """
     labels = Labels(lang)
+    who_prints = actor.current(home)
+    access.require(who_prints, access.Act.PRINT)
     run = runs.find_run(home, run_name)
     problems = runs.verify(run)
     if problems:
@@ -79,6 +88,7 @@ def write_reports(
     known = _Known(home, run)
     content = known.content()
     wanted = sorted(content.lines) if participants is None else list(dict.fromkeys(participants))
+    wanted = _own(content, who_prints, wanted, named=participants is not None)
     strangers = [who for who in wanted if who not in content.lines]
     if strangers:
         raise ValueError(
@@ -97,11 +107,27 @@ def write_reports(
         folder / name
         for name in (f"month_{run.month}.html", f"province_{run.month}.xlsx", f"lines_{run.month}.csv")
     )
-    _write(workbook, province_workbook(content, labels))
-    _write(lines, lines_csv(content, labels))
-    _write(page, month_page(content, province, labels).encode("utf-8"))
-    allocation = write_allocation_page(home, run.run_id, lang=lang) if content.events else None
-    return Reports(folder, written, page, workbook, lines, allocation)
+    whole: list[Path | None] = [None, None, None, None]
+    if access.sees_province(who_prints):
+        _write(workbook, province_workbook(content, labels))
+        _write(lines, lines_csv(content, labels))
+        _write(page, month_page(content, province, labels).encode("utf-8"))
+        allocation = write_allocation_page(home, run.run_id, lang=lang) if content.events else None
+        whole = [page, workbook, lines, allocation]
+    log_print(home, run, who_prints.signature, [*written, *(file for file in whole if file is not None)])
+    return Reports(folder, written, *whole)
+
+
+def _own(content: RunContent, who: actor.Actor, wanted: list[str], *, named: bool) -> list[str]:
+    """A checker prints for its own cities and nobody else; asked for another by name it is told so."""
+    city = {one: content.lines[one][0].city for one in wanted if one in content.lines}
+    hidden = [one for one in city if not access.sees(who, city[one])]
+    if hidden and named:
+        raise access.NotAllowedError(
+            f"{who.name} ({who.account}) may not see {', '.join(hidden)}: they are of {city[hidden[0]]}, and "
+            f"users.yaml gives the cities {', '.join(sorted(who.cities))}."
+        )
+    return [one for one in wanted if one not in hidden]
 
 
 class _Known:
@@ -125,7 +151,7 @@ class _Known:
         """The run's tables with names, events and the previous version's lines."""
         run = self._run
         previous = self._previous()
-        head = _head(run, self._manifest, previous)
+        head = _head(self._home, run, self._manifest, previous)
         return RunContent.of(
             head,
             self._profile,
@@ -181,18 +207,45 @@ class _Known:
         return books | (dict.fromkeys(agency, self._roster.grid_company) if agency else {})
 
 
-def _head(run: runs.Run, manifest: Mapping[str, Any], previous: runs.Run | None) -> RunHead:
+STAGES = {
+    Deed.PREPARE: "life_prepared",
+    Deed.SIGN_OFF: "life_checked",
+    Deed.APPROVE: "life_approved",
+    Deed.REJECT: "life_rejected",
+    Deed.PUBLISH: "life_published",
+}
+
+
+def _hands(now: Standing) -> tuple[tuple[str, str], ...]:
+    """编制、审核、审批、发布: who and when, in the order in which it was done."""
+    return tuple(
+        (STAGES[done.deed], f"{done.person} {done.queue or ''} {done.at[:19]}Z".replace("  ", " "))
+        for done in now.deeds
+        if done.deed in STAGES
+    )
+
+
+def _head(home: Home, run: runs.Run, manifest: Mapping[str, Any], previous: runs.Run | None) -> RunHead:
+    now = run_standing(home, run)
     return RunHead(
         run.run_id,
         run.alias,
         run.kind,
         Month.parse(run.month),
         run.version,
-        run.status,
+        _status(now, run),
         run.fingerprint,
         None if previous is None else previous.alias,
         manifest,
+        _hands(now),
+        life_anchor(home, run),
     )
+
+
+def _status(now: Standing, run: runs.Run) -> str:
+    """草稿 as it was computed until its cities have signed off, then the state of its life."""
+    worked = now.state is not State.PREPARED and (now.state is not State.CHECKED or now.signed)
+    return str(now.state) if worked else run.status
 
 
 class MeterDays:

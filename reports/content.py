@@ -37,7 +37,11 @@ class Party:
 
 @dataclass(frozen=True)
 class RunHead:
-    """Which run a report prints. ``fingerprint`` is the hash over the hashes of the run's files."""
+    """Which run a report prints. ``fingerprint`` is the hash over the hashes of the run's files.
+
+    hands: (label, who and when) for each stage of the run's life that was done; ``anchor``: the last act on the run
+    in the log of acts, as number and hash, by which a log that was cut or rewritten is found out.
+    """
 
     run_id: str
     alias: str
@@ -48,6 +52,8 @@ class RunHead:
     fingerprint: str
     previous_alias: str | None
     manifest: Mapping[str, Any]
+    hands: tuple[tuple[str, str], ...] = ()
+    anchor: str = ""
 
 
 class LineRow(NamedTuple):

@@ -103,6 +103,8 @@ def _summary(
         ("run_id", head.run_id),
         ("fingerprint", head.fingerprint),
         ("profile", f"{head.manifest['profile']}  {head.manifest['profile_sha256']}"),
+        *head.hands,
+        ("log_anchor", head.anchor or labels("none")),
     ]
     row = 3
     for key, value in texts:

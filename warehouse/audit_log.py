@@ -71,6 +71,16 @@ class Anchor:
     def __str__(self) -> str:
         return f"{self.seq} {self.hash}"
 
+    @classmethod
+    def parse(cls, text: str) -> Anchor:
+        """An anchor as printed. Raises ValueError for what is none."""
+        seq, _, digest = text.strip().partition(" ")
+        if not (seq.isascii() and seq.isdecimal() and int(seq) > 0 and len(digest) == len(BEFORE_THE_FIRST)):
+            raise ValueError(
+                f"{text!r} is not an anchor; write it as the statement prints it: a number, a blank, 64 characters."
+            )
+        return cls(int(seq), digest)
+
 
 class Recorder:
     """Appends within one transaction; ``connection`` is for what must be written together with the act."""
@@ -80,6 +90,10 @@ class Recorder:
         if connection.dialect.name == "postgresql":  # SQLite's writing transactions take turns anyway
             connection.execute(text("LOCK TABLE act_log IN EXCLUSIVE MODE"))
         self.last = _last(connection)
+
+    def entries(self, subject: str) -> list[Entry]:
+        """The log of one subject as this transaction sees it."""
+        return _entries(self.connection, subject, None)
 
     def append(
         self,
@@ -125,13 +139,8 @@ def recording(home: Home) -> Iterator[Recorder]:
 
 def entries(home: Home, subject: str | None = None, acts: Sequence[str] | None = None) -> list[Entry]:
     """The log in order; of one subject or of some acts where asked."""
-    query = select(LoggedAct.__table__).order_by(LoggedAct.seq)
-    if subject is not None:
-        query = query.where(LoggedAct.subject == subject)
-    if acts is not None:
-        query = query.where(LoggedAct.act.in_([str(act) for act in acts]))
     with engine(home).connect() as connection:
-        return [Entry(**row) for row in connection.execute(query).mappings()]
+        return _entries(connection, subject, acts)
 
 
 def anchor(home: Home) -> Anchor:
@@ -145,14 +154,23 @@ def damage(home: Home, printed: Sequence[Anchor] = ()) -> list[str]:
 
     printed: anchors from paper or from another machine, looked at besides those of the home.
     """
+    anchored, problems = _anchors(home)  # before the log: an act logged meanwhile is no cut
     log = entries(home)
-    anchored, problems = _anchors(home)
-    if log and not home.anchors.is_file():
+    if len(log) > 1 and not home.anchors.is_file():  # a process may die between its first act and the anchor
         problems.append(
             f"{home.anchors.name} is not in the home, so a cut at the end of the log of acts would not show; "
             "restore it from a backup."
         )
     return [*_chain_damage(log), *problems, *_cuts(log, [*anchored, *printed])]
+
+
+def _entries(connection: Connection, subject: str | None, acts: Sequence[str] | None) -> list[Entry]:
+    query = select(LoggedAct.__table__).order_by(LoggedAct.seq)
+    if subject is not None:
+        query = query.where(LoggedAct.subject == subject)
+    if acts is not None:
+        query = query.where(LoggedAct.act.in_([str(act) for act in acts]))
+    return [Entry(**row) for row in connection.execute(query).mappings()]
 
 
 def _chain_damage(log: Sequence[Entry]) -> list[str]:
@@ -201,10 +219,9 @@ def _anchors(home: Home) -> tuple[list[Anchor], list[str]]:
     known, problems = [], []
     lines = home.anchors.read_text("utf-8", errors="replace").splitlines() if home.anchors.is_file() else []
     for number, line in enumerate(lines, 1):
-        seq, _, digest = line.partition(" ")
-        if seq.isascii() and seq.isdecimal() and int(seq) > 0 and len(digest) == len(BEFORE_THE_FIRST):
-            known.append(Anchor(int(seq), digest))
-        else:
+        try:
+            known.append(Anchor.parse(line))
+        except ValueError:
             problems.append(f"Line {number} of {home.anchors.name} is not an anchor; the file was changed.")
     return known, problems
 

@@ -83,6 +83,11 @@ class Home:
         return self.root / "log_anchors.txt"
 
     @property
+    def evidence(self) -> Path:
+        """What people laid before a decision: ``<sha256>/<file name>``, named by its hash in the log of acts."""
+        return self.root / "evidence"
+
+    @property
     def locks(self) -> Path:
         """The files that ``warehouse.lock`` locks; they hold nothing."""
         return self.root / "locks"

@@ -200,6 +200,16 @@ class LoggedAct(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
+class CurrentRun(Base):
+    """Which run is in force for a month: the one published last; ``seq`` is the act that published it."""
+
+    __tablename__ = "current_run"
+
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("settlement_run.run_id"))
+    seq: Mapped[int] = mapped_column(ForeignKey("act_log.seq"))
+
+
 def sql_type(kind: Kind) -> TypeEngine[Any]:
     """How a column of the registry is stored; instants and months are ISO text."""
     if kind is Kind.DATE:

@@ -21,13 +21,13 @@ from uuid import UUID, uuid5
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from settlement.run_life import Deed
 from warehouse.audit_log import Signature, recording
 from warehouse.home import Home, engine
 from warehouse.models import SettlementRun
 
 NAMESPACE = UUID("6f6d1f0e-6a59-5f0b-9a53-0d6b5f5a2c11")
 MANIFEST = "manifest.json"
-PREPARED = "run.prepare"
 NOT_IDENTITY = ("started_at", "finished_at", "as_of")
 
 
@@ -203,7 +203,7 @@ def register(home: Home, folder: Path, by: Signature) -> Run:
             insert(SettlementRun).values(**row, manifest_sha256=digest, created_at=datetime.now(UTC))
         )
         detail = {"alias": row["alias"], "fingerprint": fingerprint(manifest["outputs"])}
-        log.append(by, PREPARED, row["run_id"], "", evidence_sha256=digest, detail=detail)
+        log.append(by, Deed.PREPARE, row["run_id"], "", evidence_sha256=digest, detail=detail)
     return Run(**row, folder=home.runs / row["run_id"])
 
 

@@ -39,8 +39,9 @@ def copied(at: Home, to: Path) -> Home:
     shutil.copytree(at.inbox, to / "inbox", copy_function=os.link)
     for folder in ("quarantine", "runs", "reports", "locks"):
         shutil.copytree(at.root / folder, to / folder)
-    for file in (*at.root.glob("gridsettle.db*"), at.root / "users.yaml"):
-        shutil.copy2(file, to / file.name)
+    for file in (*at.root.glob("gridsettle.db*"), at.users, at.anchors):
+        if file.is_file():
+            shutil.copy2(file, to / file.name)
     return home(to)
 
 

@@ -36,8 +36,9 @@ def copied(at: Home, to) -> Home:
         shutil.copytree(at.root / folder, to / folder, copy_function=os.link)
     for folder in ("quarantine", "locks"):
         shutil.copytree(at.root / folder, to / folder)
-    for file in (*at.root.glob("gridsettle.db*"), at.root / "users.yaml"):
-        shutil.copy2(file, to / file.name)
+    for file in (*at.root.glob("gridsettle.db*"), at.users, at.anchors):
+        if file.is_file():
+            shutil.copy2(file, to / file.name)
     shutil.copytree(at.root / "runs", to / "runs")
     (to / "reports").mkdir()
     return home(to)

@@ -32,6 +32,7 @@ def test_everyone_with_a_line_gets_a_statement_and_the_month_its_page_book_and_c
         "month_2022-07.html",
         "province_2022-07.xlsx",
         "lines_2022-07.csv",
+        "printed.json",
     }
     assert run.fingerprint in written.month_page.read_text(encoding="utf-8")
 

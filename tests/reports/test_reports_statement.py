@@ -124,9 +124,9 @@ def test_the_check_cells_hold_zero_and_are_live() -> None:
     raw = printed(made_content(), curve=flat_curve())
     live, shown = opened(raw), opened(raw, values=True)
     assert live["科目明细"]["E8"].value == "=SUM(E5:E7)"
-    assert live["科目明细"]["E9"].value == "=ROUND(SUM(E5:E7)-'汇总'!$B$18,2)"
+    assert live["科目明细"]["E9"].value == "=ROUND(SUM(E5:E7)-'汇总'!$B$19,2)"
     assert shown["科目明细"]["E9"].value == 0
-    assert shown["汇总"]["B18"].value == 123431.79
+    assert shown["汇总"]["B19"].value == 123431.79
     assert shown["分时(96点)"].cell(36, 98).value == MONTH_WH / 1e6
     assert shown["分时(96点)"].cell(37, 98).value == 0
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from warehouse.migrations.record_tables import create_record_table
 
-revision = "0004_fees"
-down_revision = "0003"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
