@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from commands.bid import bid_app
+from commands.charge import charge_app
 from commands.clock import clock
 from commands.dr import dr_app
 from commands.ingest import ingest_app
@@ -29,6 +30,7 @@ for name, group in (
     ("dr", dr_app),
     ("bid", bid_app),
     ("ingest", ingest_app),
+    ("charge", charge_app),
 ):
     app.add_typer(group, name=name)
 life_commands(run_app)

@@ -126,3 +126,16 @@ def test_the_clock_of_a_month_says_when_and_who(call) -> None:
     assert "Inter-provincial gate closure" in out
     assert "11:30" in out
     assert call("clock", "July")[0] == 1
+
+
+def test_the_card_of_a_charge_is_shown_and_an_unknown_charge_is_refused(call) -> None:
+    status, out, _ = call("charge", "show", "congestion", "--json")
+    shown = json.loads(out)
+    assert (status, shown["card"]["formulas"][0]["amount"]) == (0, "share(M - R, E)")
+    assert shown["charges"]["SD_2022"]["account"] == "congestion"
+    status, out, _ = call("charge", "show", "congestion")
+    assert (status, "17,505.88" in out) == (0, True)
+    status, out, _ = call("charge", "list", "--profile", "SD_2022", "--lang", "en")
+    assert (status, "Real-time energy" in out) == (0, True)
+    status, _, error = call("charge", "show", "tea")
+    assert (status, "energy_real_time" in error) == (1, True)

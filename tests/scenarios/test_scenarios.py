@@ -8,15 +8,21 @@ some; ``findings.csv``, ``quarantine.csv`` and ``receipts.csv`` are complete whe
 from __future__ import annotations
 
 import csv
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ingest.deliver import deliver_many
+from jobs.charge_cards import cards
 from jobs.settle_month import settle
 from market.periods import Month
 from warehouse.home import Home, create, home
+from warehouse.runs import Run
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted(folder for folder in HERE.glob("given_*") if folder.is_dir())
@@ -27,24 +33,53 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def delivered(at: Home, scenario: Path) -> list:
-    create(at)
-    files = {file.name: file for file in sorted((HERE / "base").glob("*.csv"))}
-    files |= {file.name: file for file in sorted((scenario / "when").glob("*.csv"))}
-    return deliver_many(at, list(files.values()))
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda folder: folder.name)
-def test_what_is_given_leads_to_what_then_says(scenario: Path, tmp_path: Path) -> None:
-    at = home(tmp_path)
-    receipts = delivered(at, scenario)
-    run = settle(at, Month(2022, 7)).run
+def amounts(run: Run) -> dict[tuple[str, str], str]:
+    """(participant, charge) -> amount as the run states it; empty where it is missing."""
     lines = pd.read_parquet(run.folder / "lines.parquet")
-    found = {
+    return {
         (line.participant_id, line.charge_code): "" if line.amount_cny is None else str(line.amount_cny)
         for line in lines.itertuples()
     }
-    then = scenario / "then"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A scenario that was delivered and settled."""
+
+    home: Home
+    receipts: list
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory) -> Callable[[str], Settled]:
+    """Settles a scenario once a module; those that only add to ``base`` start from a copy of its home."""
+    start = home(tmp_path_factory.mktemp("base"))
+    create(start)
+    of_base = {file.name: file for file in sorted((HERE / "base").glob("*.csv"))}
+    first_receipts = deliver_many(start, list(of_base.values()))
+
+    @cache
+    def settle_scenario(name: str) -> Settled:
+        folder = tmp_path_factory.mktemp(name)
+        files = {file.name: file for file in sorted((HERE / name / "when").glob("*.csv"))}
+        at = home(folder)
+        if of_base.keys() & files.keys():
+            create(at)
+            receipts = deliver_many(at, list((of_base | files).values()))
+        else:
+            shutil.copytree(start.root, at.root, dirs_exist_ok=True)
+            receipts = [*first_receipts, *deliver_many(at, list(files.values()))]
+        return Settled(at, receipts, settle(at, Month(2022, 7)).run)
+
+    return settle_scenario
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda folder: folder.name)
+def test_what_is_given_leads_to_what_then_says(scenario: Path, settled) -> None:
+    made = settled(scenario.name)
+    at, run, then = made.home, made.run, scenario / "then"
+    found = amounts(run)
     if (then / "lines.csv").is_file():
         expected = rows(then / "lines.csv")
         assert found == {(row["participant_id"], row["charge_code"]): row["amount_cny"] for row in expected}
@@ -65,8 +100,19 @@ def test_what_is_given_leads_to_what_then_says(scenario: Path, tmp_path: Path) -
             (row["line"], row["code"]) for row in rows(then / "quarantine.csv")
         ]
     if (then / "receipts.csv").is_file():
-        assert {one.file_name: one.status for one in receipts if one.status != "accepted"} == {
+        assert {one.file_name: one.status for one in made.receipts if one.status != "accepted"} == {
             row["file_name"]: row["status"] for row in rows(then / "receipts.csv")
         }
     postings = pd.read_parquet(run.folder / "postings.parquet")
     assert postings["amount_cny"].sum() == 0
+
+
+EXAMPLES = [(card.code, example) for card in cards().values() for example in card.examples]
+
+
+@pytest.mark.parametrize(
+    ("code", "example"), EXAMPLES, ids=lambda part: getattr(part, "participant_id", part)
+)
+def test_the_example_of_a_charge_code_card_is_a_line_of_its_scenario(code: str, example, settled) -> None:
+    found = amounts(settled(example.scenario).run)
+    assert found[example.participant_id, code] == str(example.amount_cny)
