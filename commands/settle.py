@@ -1,7 +1,8 @@
-"""``gridsettle settle``: a month into a run."""
+"""``gridsettle settle``: a day or a month into a run."""
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from commands.terminal import Json, Lang, Language, bars, instant, out, print_json
 
-settle_app = typer.Typer(no_args_is_help=True, help="月结 / settle a month.")
+settle_app = typer.Typer(no_args_is_help=True, help="日清月结 / settle a day or a month.")
 
 
 class RunKind(StrEnum):
@@ -18,6 +19,42 @@ class RunKind(StrEnum):
     DRAFT = "draft"
     FINAL = "final"
     CORRECTION = "correction"
+
+
+@settle_app.command("day")
+def settle_day(
+    day: Annotated[str, typer.Argument(metavar="DATE", help="YYYY-MM-DD")],
+    profile: str = "SD_2022",
+    as_of: Annotated[str | None, typer.Option(help="ISO instant: what was known then.")] = None,
+    as_json: Json = False,
+) -> None:
+    """日清 / settle one day provisionally and write its statements."""
+    from jobs.settle_day import settle_one_day, write_statements
+    from warehouse.home import home
+
+    at = home()
+    known = None if as_of is None else instant(as_of)
+    done = settle_one_day(at, date.fromisoformat(day), profile_name=profile, as_of=known)
+    folder = write_statements(at, done.run)
+    if as_json:
+        print_json(
+            {
+                "run_id": done.run.run_id,
+                "alias": done.run.alias,
+                "status": done.run.status,
+                "folder": str(folder),
+            }
+        )
+        return
+    word = "computed" if done.computed else "exists already"
+    totals = done.run.manifest["totals"]
+    out.print(f"{done.run.alias}  {done.run.run_id}  {done.run.status}  ({word})")
+    out.print(
+        f"{totals['lines']} lines of {totals['participants']} participants, {totals['missing_lines']} missing; "
+        f"inter-provincial provisional until {totals['interprovincial_provisional_until']}"
+    )
+    out.print(f"not in a day: {', '.join(totals['not_in_a_day'])}", style="dim")
+    out.print(str(folder))
 
 
 @settle_app.command("month")

@@ -75,12 +75,15 @@ def cities(home: Home, month: Month) -> list[str]:
     return found
 
 
-def check_city(home: Home, month: Month, city: str) -> CityCheck:
-    """Count the meter-days of one city. Raises ValueError for a city without meters in the month."""
+def check_city(home: Home, month: Month, city: str, *, only: date | None = None) -> CityCheck:
+    """Count the meter-days of one city; ``only``: of one day of the month.
+
+    Raises ValueError for a city without meters in the month or on the day.
+    """
     meters: set[str] = set()
     missing: dict[str, list[date]] = defaultdict(list)
     expected = 0
-    for day in _days(home, month):
+    for day in _days(home, month, only):
         mine = day.cities == city
         meters |= set(day.meter_ids[mine])
         expected += int(mine.sum())
@@ -88,7 +91,7 @@ def check_city(home: Home, month: Month, city: str) -> CityCheck:
             missing[meter_id].append(day.date)
     if not meters:
         raise ValueError(
-            f"No meter of {city!r} is valid in {month}; the cities are: {', '.join(cities(home, month))}. "
+            f"No meter of {city!r} is valid in {only or month}; the cities are: {', '.join(cities(home, month))}. "
             "Deliver participants and meters, or ask for one of these."
         )
     absent = sum(map(len, missing.values()))
@@ -111,12 +114,13 @@ def _stretches(days: Sequence[date]) -> list[str]:
     return ["..".join(map(str, ends)) for ends in found]
 
 
-def _days(home: Home, month: Month) -> Iterator[_Day]:
+def _days(home: Home, month: Month, only: date | None = None) -> Iterator[_Day]:
     roster = _roster(home, month)
+    days = tuple(month.days()) if only is None else (only,)
     # A participant may have moved to another city since its readings came: every partition is read.
-    curves = curve_days(home, "meter_readings", month.first, month.after)
+    curves = curve_days(home, "meter_readings", days[0], days[-1] + timedelta(days=1))
     following = next(curves, None)
-    for day in month.days():
+    for day in days:
         meter_ids = roster.on(day).meter_ids
         present = np.zeros(len(meter_ids), dtype=np.bool_)
         if following is not None and following.date == day:

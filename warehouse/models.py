@@ -165,14 +165,14 @@ class CurveFile(Base):
 
 
 class SettlementRun(Base):
-    """One run whose folder stands under ``runs/<run_id>``."""
+    """One run whose folder stands under ``runs/<run_id>``; ``month`` is YYYY-MM, of a day's run YYYY-MM-DD."""
 
     __tablename__ = "settlement_run"
     __table_args__ = (Index(None, "month", "kind"),)
 
     run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    month: Mapped[str] = mapped_column(String(7))
+    month: Mapped[str] = mapped_column(String(10))
     version: Mapped[int] = mapped_column(Integer)
     alias: Mapped[str] = mapped_column(String(255))
     previous: Mapped[str | None] = mapped_column(ForeignKey("settlement_run.run_id"))
