@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pyarrow.parquet as pq
 
+from jobs import access, actor
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.roster import Roster
@@ -67,6 +68,8 @@ def settle_one_day(
     """
     rules = profile_name if isinstance(profile_name, RuleProfile) else profile(profile_name)
     as_of = as_of or newest_recorded_at(home)
+    who = actor.current(home)
+    access.require(who, access.Act.SETTLE)
     with exclusive(home, LOCK, timeout=wait_seconds):
         inputs = day_inputs(home, day, as_of)
         newest = runs.latest_run(home, KIND, str(day))
@@ -78,10 +81,10 @@ def settle_one_day(
         identity = _identity(day, rules, inputs, None if newest is None else newest.run_id)
         left = runs.orphan(home, identity.run_id)
         if left is not None:
-            return DayRun(runs.register(home, left), computed=False)
+            return DayRun(runs.register(home, left, who.signature), computed=False)
         compute = partial(_compute, home, day, rules, as_of)
         number = 1 if newest is None else newest.version + 1
-        return DayRun(runs.write_run(home, identity, number, as_of, compute), computed=True)
+        return DayRun(runs.write_run(home, identity, number, as_of, compute, who.signature), computed=True)
 
 
 def day_inputs(home: Home, day: date, as_of: datetime | None) -> tuple[runs.InputFile, ...]:

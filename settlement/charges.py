@@ -108,8 +108,8 @@ ELSEWHERE = (
         "deviation_recovery_return",
     ),
     *(sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, INTERPROVINCIAL_DIRECT, GAIN_LOSS),
-    *("demand_response_payment", "demand_response_penalty", "demand_response_charge"),
 )
+EVENTS = "demand_response"  # charges of events begin so and have a room of their own
 
 
 def direct_charges(book: Book) -> Charged:
@@ -117,9 +117,13 @@ def direct_charges(book: Book) -> Charged:
 
     Raises ValueError for a charge that is neither data nor known to any module: nothing is left out silently.
     """
-    unknown = [
-        one.code for one in book.matrix.charges if one.fee is None and one.code not in (*DIRECT, *ELSEWHERE)
-    ]
+    of_data = {
+        one.code
+        for one in book.matrix.charges
+        if one.fee is not None or one.code.startswith(EVENTS) or one.layer == "consumer"
+    }
+    known = {*DIRECT, *ELSEWHERE, *of_data}
+    unknown = [one.code for one in book.matrix.charges if one.code not in known]
     if unknown:
         raise ValueError(
             f"The profile has {', '.join(unknown)}, which no function settles. Give such a charge a `fee` in charges.yaml "
