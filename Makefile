@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint soak airflow lock
+.PHONY: demo test lint soak study airflow lock
 
 .venv/ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; install one or name it: make PYTHON=/path/to/python3.12 demo"; exit 1; }
@@ -30,6 +30,9 @@ lint: .venv/ready
 
 soak: .venv/ready
 	GRIDSETTLE_SOAK=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600
+
+study: .venv/ready
+	$(BIN)/python benchmarks/study/run.py
 
 airflow: .venv/ready
 	$(BIN)/gridsettle init

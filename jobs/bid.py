@@ -34,7 +34,7 @@ from optimization.evaluation import (
     Clear,
     flat_bid,
     import_by_clearing,
-    import_by_rule,
+    imports,
     outcome,
     rule_bid,
 )
@@ -235,10 +235,10 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
     problem, bid, day = inputs.problem, chosen.bid, inputs.day
     number = (_versions(home, day) or [0])[-1] + 1
     table = _csv(bid, inputs, number)
-    by_rule = outcome(import_by_rule(bid, problem), problem)
+    by_model = outcome(imports(bid, problem), problem)
     cleared = outcome(import_by_clearing(bid, problem, inputs.paths, clear), problem)
     others = {FLAT_ZH.format(price=price): flat_bid(problem, price) for price in FLAT_PRICES} | {"不购电": ()}
-    comparison = {name: outcome(import_by_rule(other, problem), problem) for name, other in others.items()}
+    comparison = {name: outcome(imports(other, problem), problem) for name, other in others.items()}
     solution = chosen.solution
     limits = () if solution is None else solution.limits
     digest = sha256(table).hexdigest()
@@ -253,10 +253,10 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
         "bound_cny": None if solution is None else solution.bound_cny,
         "relative_gap": None if solution is None else solution.relative_gap,
         "solver": "none" if solution is None else solution.solver,
-        "costs": {"model": _costs(by_rule.expected()), "clearing": _costs(cleared.expected())},
-        "cvar_worst_fifth_cny": round(by_rule.cvar_cny(), 2),
+        "costs": {"model": _costs(by_model.expected()), "clearing": _costs(cleared.expected())},
+        "cvar_worst_fifth_cny": round(by_model.cvar_cny(), 2),
         "comparison": {name: _costs(other.expected()) for name, other in comparison.items()},
-        "scenarios": _scenarios(inputs, by_rule),
+        "scenarios": _scenarios(inputs, by_model),
         "limits": [asdict(one) for run in binding_runs(limits) for one in run],
         "notes": list(inputs.notes),
         **basis,
@@ -273,7 +273,7 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
             problem=problem,
             fan=_fan(inputs),
             bid=bid,
-            outcome=by_rule,
+            outcome=by_model,
             cleared=cleared,
             comparison=comparison,
             limits=limits,
@@ -315,12 +315,12 @@ def _costs(costs: Costs) -> dict[str, str]:
     return {**parts, "total": str(costs.total_cny)}
 
 
-def _scenarios(inputs: BidInputs, by_rule: Outcome) -> dict[str, Any]:
+def _scenarios(inputs: BidInputs, by_model: Outcome) -> dict[str, Any]:
     scenarios, history = inputs.problem.scenarios, inputs.history
     return {
         "names": list(scenarios.names),
         "probability": [round(float(share), 9) for share in scenarios.probability],
-        "cost_cny": [round(float(cost), 2) for cost in by_rule.scenario_cost_cny()],
+        "cost_cny": [round(float(cost), 2) for cost in by_model.scenario_cost_cny()],
         "history_days": [day.isoformat() for day in history.days],
         "left_out": {day.isoformat(): why for day, why in history.left_out.items()},
     }
@@ -329,7 +329,7 @@ def _scenarios(inputs: BidInputs, by_rule: Outcome) -> dict[str, Any]:
 def _fan(inputs: BidInputs) -> dict[float, Any]:
     if not inputs.history.days:
         return {}
-    return dict(zip(FAN, gap_fan(inputs.shortage_mw, inputs.history.load_mw, FAN), strict=True))
+    return dict(zip(FAN, gap_fan(inputs.shortage_mw, inputs.history.net_load_mw, FAN), strict=True))
 
 
 def _folder(home: Home, day: date) -> Path:

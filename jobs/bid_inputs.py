@@ -40,6 +40,7 @@ PRE_BALANCE = (
     "thermal_available",
     "tie_line_mlt",
 )
+NET_LOAD = {"load": 1.0, "wind": -1.0, "solar": -1.0}
 SELLER_FORECAST = "seller_price_forecast"
 PRECLEAR, CURTAILMENT = "preclear_price", "renewable_curtailment"
 KNOWN_BEFORE_THE_GATE = (*PRE_BALANCE, SELLER_FORECAST, PRECLEAR, CURTAILMENT)
@@ -95,7 +96,7 @@ def read_inputs(
         home,
         day - timedelta(days=HISTORY_DAYS),
         before,
-        ("load_forecast", "load_actual", SELLER_FORECAST),
+        (*(f"{name}_{kind}" for name in NET_LOAD for kind in ("forecast", "actual")), SELLER_FORECAST),
         as_of,
     )
     prices = _curves(home, "prices", day - timedelta(days=HISTORY_DAYS), before, ("node", "stage"), as_of)
@@ -116,7 +117,7 @@ def read_inputs(
         if seller not in known
     ]
     history = error_history(
-        _pairs(past.get(("load_actual", node), {}), past.get(("load_forecast", node), {})),
+        _net_load(past, node, notes),
         {n: _pairs(prices.get((n, "day_ahead"), {}), past.get((SELLER_FORECAST, n), {})) for n in known},
         known,
     )
@@ -132,6 +133,7 @@ def read_inputs(
         seed=seed,
         floor=float(rules.floor_cny_per_mwh),
         cap=float(rules.cap_cny_per_mwh),
+        carried_mw=own.carried_by_node()[[own.seller_nodes.index(seller) for seller in known]],
     ).at_nodes(own.seller_nodes)
     curtailed = today.get((CURTAILMENT, node), {}).get(day)
     problem = Procurement(
@@ -179,6 +181,31 @@ def _pairs(
     actual: Mapping[date, FloatArray], forecast: Mapping[date, FloatArray]
 ) -> dict[date, tuple[FloatArray, FloatArray]]:
     return {day: (actual[day], forecast[day]) for day in actual if day in forecast}
+
+
+def _net_load(past: Series, node: str, notes: list[str]) -> dict[date, tuple[FloatArray, FloatArray]]:
+    """Date -> (actual, forecast) of load less wind less sun, MW; what has no actual values counts as forecast."""
+    pairs = {
+        name: _pairs(past.get((f"{name}_actual", node), {}), past.get((f"{name}_forecast", node), {}))
+        for name in NET_LOAD
+    }
+    absent = [name for name in ("wind", "solar") if not pairs[name]]
+    if absent:
+        notes.append(
+            f"There is no {' and no '.join(f'{name}_actual' for name in absent)}; its error is not in the scenarios."
+        )
+    found = {}
+    for day, load in pairs["load"].items():
+        sides = [np.array(load)]
+        sides += [
+            sign * np.array(pairs[name][day])
+            for name, sign in NET_LOAD.items()
+            if sign < 0 and day in pairs[name]
+        ]
+        if len(sides) == len(NET_LOAD) - len(absent):
+            actual, forecast = np.sum(sides, axis=0)
+            found[day] = (actual, forecast)
+    return found
 
 
 def _pre_balance(today: Series, node: str, day: date) -> PreBalance:

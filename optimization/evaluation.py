@@ -1,10 +1,8 @@
-"""What a given bid leads to under the scenarios: by the rule of the model, or by the market's own clearing.
+"""What a given bid leads to under the scenarios, as the market's own clearing decides it.
 
-``import_by_rule`` meets the dearest bids first, on the cheapest paths, up to transfer capability, each MW at the
-mean of its bid and the landed price it meets; it takes any bid, also one the model would not consider, so that a
-flat bid and the model's bid are measured alike. ``import_by_clearing`` runs the session instead and is exact
-about the price (the last pair at a node sets it, S14 4.3.3), given one segment of offers a seller node.
-Demand response and shortage then follow as in the model.
+``imports`` clears a bid against the offers of every scenario by array operations, ``import_by_clearing`` by
+``optimization.clearing`` itself; a test keeps them equal, and every published figure comes from the second.
+Demand response, shortage and surplus then follow as in the model that chose the bid.
 """
 
 from __future__ import annotations
@@ -18,12 +16,13 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from market.periods import PERIODS
-from optimization.bid_model import highs
+from optimization import solver as solvers
 from optimization.clearing import Clearing
 from optimization.clearing import clear as market_clearing
 from optimization.forecast import FloatArray
-from optimization.purchase import HOURS, Bid, Call, Outcome, Procurement, bid_frame, bid_of
-from optimization.response import add_response
+from optimization.purchase import HOURS, Bid, Call, Outcome, Procurement, bid_frame, bid_of, curves_of
+from optimization.response import WITH_THE_BID, Fixed, add_response, add_risk
+from optimization.single_buyer import clear_curves
 
 SMALLEST_CALL_MW = 1e-3
 Clear = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame], Clearing]
@@ -38,89 +37,70 @@ class Imports:
     path_mw: FloatArray
 
 
-def import_by_rule(bid: Bid, problem: Procurement) -> Imports:
-    """Imports of every scenario: dearest bids first, cheapest paths first, (bid + landed) / 2 a MWh (A.8.2)."""
-    supply, landed = problem.supply, problem.landed
-    imports = _nothing(problem)
-    falling: dict[int, list[tuple[int, int]]] = {}
-    for one in sorted(bid):
-        falling.setdefault(one.period, []).append((one.price_cny_per_mwh, one.mw))
-    for t, segments in falling.items():
-        for s in range(len(imports.mw)):
-            room = supply.atc_mw[:, t - 1].copy()
-            for price, mw in segments:
-                left = float(mw)
-                for p in np.argsort(landed[s, :, t - 1], kind="stable"):
-                    if left <= 0 or not landed[s, p, t - 1] <= price:
-                        break
-                    at_buyer = min(left, float(room[supply.uses[p]].min(initial=np.inf) * supply.coe[p]))
-                    room[supply.uses[p]] -= at_buyer / supply.coe[p]
-                    left -= at_buyer
-                    imports.path_mw[s, p, t - 1] += at_buyer
-                    imports.mw[s, t - 1] += at_buyer
-                    imports.cost_cny[s, t - 1] += HOURS * at_buyer * (price + landed[s, p, t - 1]) / 2
-    return imports
+def imports(bid: Bid, problem: Procurement) -> Imports:
+    """Imports of every scenario as cleared, period by period (profiles without a ramp)."""
+    found = _nothing(problem)
+    for t, curve in curves_of(bid).items():
+        cleared = clear_curves(problem.market(t), [curve])
+        found.mw[:, t - 1] = cleared.mw[0]
+        found.cost_cny[:, t - 1] = cleared.cost_cny[0]
+        found.path_mw[:, :, t - 1] = cleared.path_mw[0]
+    return found
 
 
 def import_by_clearing(
     bid: Bid, problem: Procurement, paths: pd.DataFrame, clear: Clear = market_clearing
 ) -> Imports:
-    """Imports of every scenario as cleared against one offer a seller node and period at the scenario's price.
-
-    An offer is as large as the transfer capability of its paths (or the bid, where nothing limits). paths: as for
-    clear(); only those that end at the problem's buyer node should be given.
-    """
-    imports = _nothing(problem)
+    """The same by clear(). paths: as for clear(); only those that end at the problem's buyer node."""
+    found = _nothing(problem)
     if not bid:
-        return imports
+        return found
     supply = problem.supply
     bids = bid_frame(bid, supply.buyer_node)
-    atc = _atc_frame(problem)
+    atc = atc_frame(problem)
     position = {path_id: p for p, path_id in enumerate(supply.path_ids)}
-    for s in range(len(imports.mw)):
-        cleared = clear(_offers(bid, problem, s), bids, paths, atc)
+    for s in range(len(found.mw)):
+        cleared = clear(offer_frame(bid, problem, s), bids, paths, atc)
         bought = cleared.trades.merge(cleared.landed_prices, on=["period", "path_id"])
         columns = (bought[name].tolist() for name in ("period", "path_id", "buy_mw", "price_cny_per_mwh"))
         for t, path_id, mw, price in zip(*columns, strict=True):
-            imports.path_mw[s, position[path_id], t - 1] += mw
-            imports.mw[s, t - 1] += mw
-            imports.cost_cny[s, t - 1] += HOURS * mw * price
-    return imports
+            found.path_mw[s, position[path_id], t - 1] += mw
+            found.mw[s, t - 1] += mw
+            found.cost_cny[s, t - 1] += HOURS * mw * price
+    return found
 
 
-def outcome(imports: Imports, problem: Procurement) -> Outcome:
-    """Demand response, shortage and surplus of least cost once the imports are given."""
+def outcome(found: Imports, problem: Procurement, fixed: Fixed | None = None) -> Outcome:
+    """Demand response, commitments, shortage and surplus of least cost and risk once the imports are given.
+
+    fixed: events called with the bid that were decided before the scenario was known.
+    """
     at_risk = problem.scenarios.largest_gap_mw() > 0
-    periods = [int(t) for t in np.flatnonzero(at_risk | (imports.mw > 0).any(axis=0)) + 1]
-    shape = imports.mw.shape
+    called = np.zeros(PERIODS, dtype=np.bool_)
+    for _, first, length in fixed or {}:
+        called[first - 1 : first - 1 + length] = True
+    periods = [int(t) for t in np.flatnonzero(at_risk | (found.mw > 0).any(axis=0) | called) + 1]
+    shape = found.mw.shape
     response, short, surplus = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    cost = np.zeros((shape[0], 4))
-    cost[:, 0] = imports.cost_cny.sum(axis=1)
+    cost = np.zeros((shape[0], 5))
+    cost[:, 0] = found.cost_cny.sum(axis=1)
     calls: tuple[Call, ...] = ()
     if periods:
         model: Any = pyo.ConcreteModel()
-        add_response(model, problem, periods, lambda s, t: float(imports.mw[s, t - 1]))
-        probability = problem.scenarios.probability
-        model.expected_cost = pyo.Objective(
-            expr=sum(
-                float(probability[s])
-                * (model.response_cost[s] + model.shortage_cost[s] - model.surplus_value[s])
-                for s in range(shape[0])
-            )
-        )
-        highs(model).solution_loader.load_vars()
+        add_response(model, problem, periods, lambda s, t: float(found.mw[s, t - 1]), fixed)
+        add_risk(model, problem, lambda s: float(cost[s, 0]))
+        answer = solvers.run(model)
+        if not answer.found:
+            raise RuntimeError(f"Demand response for the given imports has no optimum ({answer.reason}).")
         for s in range(shape[0]):
-            cost[s, 1:] = (
-                pyo.value(model.response_cost[s]),
-                pyo.value(model.shortage_cost[s]),
-                -pyo.value(model.surplus_value[s]),
-            )
+            ways = [pyo.value(model.way_cost[k, s]) for k in range(len(problem.ways_out))]
+            cost[s, 1:] = (pyo.value(model.response_cost[s]), ways[0], ways[1], sum(ways[2:]))
             for t in periods:
                 response[s, t - 1] = pyo.value(model.response_mw[s, t])
-                short[s, t - 1] = model.short[s, t].value
-                surplus[s, t - 1] = model.surplus[s, t].value
+                short[s, t - 1] = model.up[0, s, t].value
+                surplus[s, t - 1] = model.down[1, s, t].value
         calls = tuple(_calls(model, problem))
-    return Outcome(imports.mw, response, short, surplus, cost, problem.scenarios.probability, calls)
+    return Outcome(found.mw, response, short, surplus, cost, problem.scenarios.probability, calls)
 
 
 def flat_bid(problem: Procurement, price: int) -> Bid:
@@ -150,11 +130,23 @@ def rule_bid(problem: Procurement) -> Bid:
     return bid_of(steps)
 
 
+def called_with_the_bid(calls: tuple[Call, ...], problem: Procurement) -> dict[tuple[int, int, int], float]:
+    """The events of an outcome that were decided with the bid, as ``fixed`` of another outcome."""
+    place = {programme.program_id: j for j, programme in enumerate(problem.demand_response)}
+    found: dict[tuple[int, int, int], float] = {}
+    for one in calls:
+        if one.scenario is None:
+            key = (place[one.program_id], one.first_period, one.last_period - one.first_period + 1)
+            found[key] = found.get(key, 0.0) + one.mw
+    return found
+
+
 def _calls(model: Any, problem: Procurement) -> Iterator[Call]:
     for (s, j, first, length), mw in sorted(model.event.items()):
         if mw.value > SMALLEST_CALL_MW:
             programme = problem.demand_response[j].program_id
-            yield Call(programme, None if s < 0 else s, first, first + length - 1, float(mw.value))
+            scenario = None if s == WITH_THE_BID else s
+            yield Call(programme, scenario, first, first + length - 1, float(mw.value))
 
 
 def _nothing(problem: Procurement) -> Imports:
@@ -164,24 +156,31 @@ def _nothing(problem: Procurement) -> Imports:
     )
 
 
-def _offers(bid: Bid, problem: Procurement, s: int) -> pd.DataFrame:
+def offer_frame(bid: Bid, problem: Procurement, s: int) -> pd.DataFrame:
+    """The offers of scenario s in the periods of the bid, as clear() takes them.
+
+    An offer without limit is as large as the capability of its paths, or the bid where nothing limits.
+    """
     supply = problem.supply
+    prices, powers = problem.offers
     rows = []
     for t in sorted({one.period for one in bid}):
         wanted = sum(one.mw for one in bid if one.period == t)
         for n, node in enumerate(supply.seller_nodes):
-            price = problem.scenarios.seller_price[s, n, t - 1]
-            if np.isfinite(price):
-                limits = [
-                    supply.atc_mw[supply.uses[p], t - 1].min(initial=np.inf)
-                    for p in np.flatnonzero(supply.seller == n)
-                ]
-                at_seller = wanted / supply.coe.min()
-                rows.append((node, t, 1, float(min(sum(limits), at_seller)), float(price)))
+            limits = [
+                supply.atc_mw[supply.uses[p], t - 1].min(initial=np.inf)
+                for p in np.flatnonzero(supply.seller == n)
+            ]
+            most = float(min(sum(limits), wanted / supply.coe.min() + 1))
+            for k in range(prices.shape[2]):
+                price, mw = prices[s, n, k, t - 1], powers[s, n, k, t - 1]
+                if np.isfinite(price) and mw > 0:
+                    rows.append((node, t, k + 1, min(float(mw), most), float(price)))
     return pd.DataFrame(rows, columns=["node", "period", "segment", "mw", "price_cny_per_mwh"])
 
 
-def _atc_frame(problem: Procurement) -> pd.DataFrame:
+def atc_frame(problem: Procurement) -> pd.DataFrame:
+    """section_id, period, mw of the limited sections."""
     supply = problem.supply
     rows = [
         (section_id, t + 1, float(supply.atc_mw[n, t]))

@@ -38,31 +38,31 @@ class PreBalance:
 class ErrorHistory:
     """Forecast errors of past days, by date.
 
-    load_mw: (days, 96), actual - forecast. price: (days, nodes, 96) 元/MWh at ``seller_nodes``. ``left_out``
-    names days that could not be used and why.
+    net_load_mw: (days, 96), actual - forecast of load less wind less sun. price: (days, nodes, 96) 元/MWh at
+    ``seller_nodes``. ``left_out`` names days that could not be used and why.
     """
 
     days: tuple[date, ...]
     seller_nodes: tuple[str, ...]
-    load_mw: FloatArray
+    net_load_mw: FloatArray
     price: FloatArray
     left_out: Mapping[date, str]
 
 
 def error_history(
-    load: Mapping[date, tuple[FloatArray, FloatArray]],
+    net_load: Mapping[date, tuple[FloatArray, FloatArray]],
     prices: Mapping[str, Mapping[date, tuple[FloatArray, FloatArray]]],
     seller_nodes: Sequence[str],
 ) -> ErrorHistory:
     """Errors of the days on which everything is known.
 
-    load: date -> (actual, forecast), each (96,) MW. prices: seller node -> date -> (actual, forecast), 元/MWh.
+    net_load: date -> (actual, forecast), each (96,) MW. prices: seller node -> date -> (actual, forecast), 元/MWh.
     A day with a missing value or without one of the prices is left out and named, not filled.
     """
     days: list[date] = []
     left_out: dict[date, str] = {}
-    for day in sorted(load):
-        pairs = {"load": load[day]}
+    for day in sorted(net_load):
+        pairs = {"load": net_load[day]}
         absent = [node for node in seller_nodes if day not in prices.get(node, {})]
         if absent:
             left_out[day] = f"no price or no price forecast at {', '.join(absent)}"
@@ -73,12 +73,12 @@ def error_history(
             left_out[day] = f"missing values in {', '.join(broken)}"
             continue
         days.append(day)
-    load_errors = [load[day][0] - load[day][1] for day in days]
+    load_errors = [net_load[day][0] - net_load[day][1] for day in days]
     price_errors = [[prices[node][day][0] - prices[node][day][1] for node in seller_nodes] for day in days]
     return ErrorHistory(
         days=tuple(days),
         seller_nodes=tuple(seller_nodes),
-        load_mw=np.array(load_errors, dtype=np.float64).reshape(len(days), PERIODS),
+        net_load_mw=np.array(load_errors, dtype=np.float64).reshape(len(days), PERIODS),
         price=np.array(price_errors, dtype=np.float64).reshape(len(days), len(seller_nodes), PERIODS),
         left_out=left_out,
     )

@@ -1,50 +1,46 @@
-"""The bid of one day as a mixed-integer model: what to bid, so that the expected cost of the day is least.
+"""The bid of one day: curves searched period by period, chosen together by one mixed-integer model.
 
-    min  Σ_s π_s [ Σ_t ¼ ( ½ Σ_k b_k·x_tk over levels that clear + ½ Σ_p l_stp·f_stp )      purchase
-                   + demand response + ¼·VOLL·shortage − ¼·P_prov·surplus ]                  元
+The price paid is set by the last matched pair, so cost is no linear function of a bid. Instead every period gets a
+handful of curves (``optimization.curve_search``), each cleared exactly against every scenario, and the model chooses
 
-x_tk whole MW bid at level b_k (at most five levels used a period), f_stp MW over path p, l_stp its landed price.
+    min  E[cost_s] + λ·CVaR[cost_s]
+    cost_s = Σ_t,c purchase_tcs·z_tc  +  demand response  +  ¼·VOLL·shortage − ¼·P_prov·surplus + commitments    元
+    Σ_c z_tc = 1,   Σ_c mw_tcs·z_tc + response + up − down = gap_ts                                              MW
 
-Price. The price at a seller node is the mean of the last matched pair, so a buyer pays half of what it bids
-above the seller (market.md A.8.2). Here every MW is taken as its own last pair: a MW bid at b and met at l pays
-(b + l)/2. In clearing all MW of a node share the price of its last pair, the one with the smallest spread; against
-one offer a node the same flows therefore never cost more than the model says, mostly less.
-optimization.evaluation judges the chosen bid by clearing itself.
+z_tc is 1 for the one curve of a period. Periods hang together only here: through events of demand response, ramps and
+the CVaR. The search is repeated with what the first choice left open: the gap less the response it called, weights
+with the tail it found, and curves varied around the chosen ones. What clears follows from the bid alone, so nothing
+is chosen with hindsight, and cost and MW in the model are those of clearing.
 
-No hindsight. What clears is settled by the bid alone: the dearest bids are met first, on the cheapest paths, as
-far as the seller's landed price is not above the bid. Cost does not depend on which MW met which path (½b and ½l
-add up apart), so only cleared levels and path flows appear, and a path carries no more than what the cheaper ones
-leave of its sections. To keep the rule linear the model admits only bids that are never cut in part: with
-``room(k)`` the least that the paths meeting level k carry together, over the scenarios in which one meets it,
-
-    a level may be used only if all MW bid at or above it are at most room(k).
-
-Such a level clears whole, or, where no path meets it, not at all. This is an inner approximation: bids a tail of
-which is sometimes crowded out are not considered, and the bid that is found costs exactly what the model says
-under the rule. The choice is written by the lowest level used (one binary a period and level, MW apart for each),
-which the solver closes far faster than one binary a used level.
+"Optimum" is the optimum over the curves that were judged; ``bound_cny`` bounds that choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.contrib.solver.common.results import TerminationCondition
 
-from optimization.bid_levels import levels
-from optimization.bid_model import Meetings, add_costs, highs, meetings, usable_paths
-from optimization.purchase import Bid, Procurement, bid_of
+from optimization import solver as solvers
+from optimization.curve_search import MeritOrder, Worth, merit_order, mw_grid, price_levels, search
+from optimization.purchase import HOURS, Bid, Procurement, bid_of
+from optimization.response import add_response, add_risk
 from optimization.shadow_prices import Limit, shadow_prices
+from optimization.single_buyer import Cleared, Curve, FloatArray, PeriodMarket, clear_curves
 
-OPTIMUM, INCUMBENT, RULE, NO_NEED = "optimum", "incumbent", "rule", "no_need"
-LEVELS = 8  # more improve a day by a fifth of a percent
-GAP = 1e-3  # of the expected cost; what a handful of scenarios leaves open is larger
-WHOLE_MW_SECONDS = 5.0
-TOLERANCE_MW = 1e-6
+OPTIMUM, INCUMBENT, RULE, YESTERDAY, NO_NEED = "optimum", "incumbent", "rule", "yesterday", "no_need"
+GAP = (
+    2e-3  # of cost and risk; closing to 1e-3 takes three times as long and gave the same bids (decision 0029)
+)
+ROUNDS = 2
+SEARCH_SHARE = 0.3  # of the time limit for the first choice
+MW_STEPS = (-0.25, -0.1, -0.04, 0.04, 0.1, 0.25)  # variations of a chosen segment
+NEIGHBOUR_PRICES = 2
+EVEN_SHARES = np.array([0.25, 0.5, 0.75])  # of what may be bid: a surplus can be worth its price
+RAMP_STEPS = 12
+FEW_SCENARIOS = 3  # the MW at which offers end count for a curve only where there are few
 
 
 class NoBidFoundError(RuntimeError):
@@ -53,8 +49,9 @@ class NoBidFoundError(RuntimeError):
 
 @dataclass(frozen=True)
 class Solution:
-    """label: optimum (of the model, within the gap), incumbent (best bid at the time limit) or no_need (no period
-    at risk). limits are empty for no_need."""
+    """label: optimum (over the judged curves, within the gap), incumbent (best choice at the time limit) or no_need
+    (no period at risk). objective_cny: expected cost + risk weight x CVaR. limits are empty for no_need. judged:
+    curves that were cleared."""
 
     bid: Bid
     label: str
@@ -62,6 +59,7 @@ class Solution:
     bound_cny: float
     limits: tuple[Limit, ...]
     solver: str
+    judged: int = 0
 
     @property
     def relative_gap(self) -> float:
@@ -69,128 +67,287 @@ class Solution:
         return abs(self.objective_cny - self.bound_cny) / max(abs(self.objective_cny), 1.0)
 
 
-def solve(problem: Procurement, *, time_limit: float = 20.0, level_count: int = LEVELS) -> Solution:
-    """The cheapest bid, with the shadow prices of the limits.
+@dataclass
+class _Period:
+    """A period's market and the curves judged so far; the first buys nothing."""
 
-    The levels are found with MW free of their whole step, whose optimum bounds every bid; then the MW at those
-    levels are made whole. time_limit: seconds for the search of levels.
-    Raises NoBidFoundError when it ends without a bid.
+    market: PeriodMarket
+    merit: MeritOrder
+    limit_mw: int
+    curves: list[Curve] = field(default_factory=list)
+    cleared: list[Cleared] = field(default_factory=list)
+    known: set[Curve] = field(default_factory=set)
+
+    def judge(self, curves: list[Curve]) -> None:
+        fresh = [one for one in dict.fromkeys(curves) if one not in self.known]
+        if fresh:
+            self.curves += fresh
+            self.known |= set(fresh)
+            self.cleared.append(clear_curves(self.market, fresh))
+
+    def mw(self) -> FloatArray:
+        return np.concatenate([one.mw for one in self.cleared])
+
+    def cost(self) -> FloatArray:
+        return np.concatenate([one.cost_cny for one in self.cleared])
+
+    def path_mw(self) -> FloatArray:
+        return np.concatenate([one.path_mw for one in self.cleared])
+
+
+@dataclass(frozen=True)
+class _Choice:
+    curve: dict[int, int]
+    response_mw: FloatArray
+    tail: FloatArray
+    answer: solvers.Answer
+
+
+def solve(problem: Procurement, *, time_limit: float = 20.0, solver: str = solvers.HIGHS) -> Solution:
+    """The bid of least expected cost and risk, with the shadow prices of the limits.
+
+    time_limit: seconds for the solver in all. Raises NoBidFoundError when it ends without a choice.
     """
-    periods = [int(t) for t in problem.scenarios.at_risk()]
+    periods = problem.open_periods()
     if not periods:
         return Solution((), NO_NEED, 0.0, 0.0, (), "none")
-    met = meetings(problem, {t: _levels(problem, t, level_count) for t in periods})
-    model = build(problem, met)
-    search = _search(model, time_limit)
-    for choice in (*model.lowest.values(), *model.used.values()):
-        choice.fix(round(choice.value))
-    for mw in model.bid_mw.values():
-        mw.domain = pyo.NonNegativeIntegers
-    whole = _search(model, max(time_limit, WHOLE_MW_SECONDS))
-    bid = bid_of((t, round(mw.value), met.price[t][k]) for (t, _, k), mw in model.bid_mw.items())
-    used = {t: [one.price_cny_per_mwh for one in bid if one.period == t] for t in periods}
-    found = search.termination_condition is TerminationCondition.convergenceCriteriaSatisfied
+    limit = problem.bid_limit_mw()
+    state = {}
+    for t in periods:
+        market = problem.market(t)
+        state[t] = _Period(market, merit_order(market), int(limit[t - 1]))
+        state[t].judge([(), *_first_curves(problem, state[t], t)])
+    choice = _choose(problem, state, time_limit * SEARCH_SHARE, solver)
+    for _ in range(ROUNDS - 1):
+        for t in periods:
+            state[t].judge(_second_curves(problem, state[t], t, choice))
+        choice = _choose(problem, state, time_limit * (1 - SEARCH_SHARE) / (ROUNDS - 1), solver)
+    bid = bid_of((t, mw, price) for t in periods for mw, price in state[t].curves[choice.curve[t]])
+    answer = choice.answer
     return Solution(
         bid=bid,
-        label=OPTIMUM if found else INCUMBENT,
-        objective_cny=float(whole.incumbent_objective),
-        bound_cny=float(search.objective_bound),
-        limits=tuple(shadow_prices(problem, used)[1]),
-        solver=f"HiGHS {'.'.join(map(str, search.solver_version))}",
+        label=OPTIMUM if answer.optimal else INCUMBENT,
+        objective_cny=answer.objective,
+        bound_cny=answer.bound,
+        limits=tuple(shadow_prices(problem, bid)[1]),
+        solver=answer.solver,
+        judged=sum(len(one.curves) for one in state.values()),
     )
 
 
-def _levels(problem: Procurement, t: int, count: int) -> list[int]:
-    landed = [
-        float(problem.landed[s, p, t - 1])
-        for s in range(len(problem.scenarios.names))
-        for p in usable_paths(problem, s, t)
-    ]
-    return levels(landed, int(problem.rules.floor_cny_per_mwh), int(problem.rules.cap_cny_per_mwh), count)
-
-
-def _search(model: Any, time_limit: float) -> Any:
-    results = highs(model, time_limit=time_limit, rel_gap=GAP)
-    if results.incumbent_objective is None:
-        raise NoBidFoundError(
-            f"The solver stopped after {time_limit:g} s without a bid ({results.termination_condition.name}); "
-            "give it more time, or bid by the rule."
-        )
-    results.solution_loader.load_vars()
-    return results
-
-
-def build(problem: Procurement, met: Meetings) -> Any:
-    """The Pyomo model for the levels of ``met``.
-
-    ``lowest[t, n]``: n is the lowest level used in period t. ``bid_mw[t, n, k]``: MW at level k when it is.
-    ``used[t, n, k]``: level k is used above n, only where that is not free: more than five levels stand there, or
-    level k has less room than n.
-    """
-    room = {(t, k): _room(problem, met, t, k) for t, k in met.levels()}
-    plans = [(t, n, k) for t, n in met.levels() for k in range(n + 1)]
-    segments = problem.rules.segments
-    crowded = [(t, n) for t, n in met.levels() if n + 1 > segments]
-    tight = [(t, n, k) for t, n, k in plans if room[t, k] < room[t, n] - TOLERANCE_MW]
-    bound = sorted({*tight, *((t, n, k) for t, n in crowded for k in range(n + 1))})
-
+def build(problem: Procurement, state: dict[int, Any]) -> Any:
+    """The Pyomo model over the judged curves: ``chosen[t, c]``, imports and purchase by scenario, response, risk."""
     model: Any = pyo.ConcreteModel()
-    model.lowest = pyo.Var(met.levels(), domain=pyo.Binary)
-    model.used = pyo.Var(bound, domain=pyo.Binary)
-    model.bid_mw = pyo.Var(plans, domain=pyo.NonNegativeReals)
-    model.one_lowest = pyo.Constraint(
-        [t for t, prices in met.price.items() if prices],
-        rule=lambda m, t: sum(m.lowest[t, n] for n in range(len(met.price[t]))) <= 1,
+    mw = {t: one.mw() for t, one in state.items()}
+    cost = {t: one.cost() for t, one in state.items()}
+    allowed = {t: _allowed(problem, mw[t], t) for t in state}
+    index = [(t, c) for t in state for c in allowed[t]]
+    model.chosen = pyo.Var(index, domain=pyo.Binary)
+    model.one_curve = pyo.Constraint(
+        list(state), rule=lambda m, t: pyo.quicksum(m.chosen[t, c] for c in allowed[t]) == 1
     )
-    model.fits = pyo.Constraint(
-        met.levels(),
-        rule=lambda m, t, n: _at_or_above(m, t, n, n) <= room[t, n] * m.lowest[t, n],
-    )
-    model.only_if_used = pyo.Constraint(
-        bound,
-        rule=lambda m, t, n, k: m.bid_mw[t, n, k] <= min(room[t, n], room[t, k]) * m.used[t, n, k],
-    )
-    model.used_in_plan = pyo.Constraint(bound, rule=lambda m, t, n, k: m.used[t, n, k] <= m.lowest[t, n])
-    model.fits_above = pyo.Constraint(
-        tight,
-        rule=lambda m, t, n, k: (
-            _at_or_above(m, t, n, k)
-            <= room[t, k] * m.used[t, n, k] + room[t, n] * (m.lowest[t, n] - m.used[t, n, k])
-        ),
-    )
-    model.segments = pyo.Constraint(
-        crowded,
-        rule=lambda m, t, n: sum(m.used[t, n, k] for k in range(n + 1)) <= segments * m.lowest[t, n],
-    )
-    model.level_mw = pyo.Expression(
-        met.levels(), rule=lambda m, t, k: sum(m.bid_mw[t, n, k] for n in range(k, len(met.price[t])))
-    )
-    add_costs(model, problem, met, lambda t, k: model.level_mw[t, k])
-    for (s, t), paths in met.usable.items():
-        carried = problem.supply.carried(_among(problem, s, t, paths), t)
-        for p in paths:
-            model.flow[s, t, p].setub(None if np.isinf(carried[p]) else float(carried[p]))
+
+    def imported(s: int, t: int) -> Any:
+        return pyo.quicksum(float(mw[t][c, s]) * model.chosen[t, c] for c in allowed[t] if mw[t][c, s] > 0)
+
+    def purchase(s: int) -> Any:
+        return pyo.quicksum(float(cost[t][c, s]) * model.chosen[t, c] for t, c in index if mw[t][c, s] > 0)
+
+    if problem.rules.ramp_mw is not None:
+        _add_ramp(model, problem, state, allowed)
+    add_response(model, problem, list(state), imported)
+    add_risk(model, problem, purchase)
     return model
 
 
-def _at_or_above(model: Any, t: int, n: int, k: int) -> Any:
-    return sum(model.bid_mw[t, n, higher] for higher in range(k + 1))
+def _choose(problem: Procurement, state: dict[int, _Period], time_limit: float, solver: str) -> _Choice:
+    model = build(problem, state)
+    answer = solvers.run(model, solver=solver, time_limit=time_limit, gap=GAP)
+    if not answer.found:
+        raise NoBidFoundError(
+            f"The solver stopped after {time_limit:g} s without a bid ({answer.reason}); "
+            "give it more time, or bid by the rule."
+        )
+    curve = {t: c for (t, c), one in model.chosen.items() if one.value > 0.5}
+    response = np.zeros_like(problem.scenarios.gap_mw)
+    for (s, t), mw in model.response_mw.items():
+        response[s, t - 1] = pyo.value(mw)
+    cost = np.array([pyo.value(model.scenario_cost[s]) for s in range(len(problem.scenarios.names))])
+    return _Choice(curve, response, _tail(problem, cost), answer)
 
 
-def _room(problem: Procurement, met: Meetings, t: int, k: int) -> float:
-    """MW that may be bid at or above level k when k is used: what fits in every scenario that meets it."""
-    carried = [
-        float(problem.supply.carried(_among(problem, s, t, met.meets[s, t, k]), t).sum())
-        for s in range(len(problem.scenarios.names))
-        if met.meets[s, t, k]
+def _tail(problem: Procurement, cost: FloatArray) -> FloatArray:
+    probability = problem.scenarios.probability
+    worst = np.argsort(-cost, kind="stable")
+    before = np.cumsum(probability[worst]) - probability[worst]
+    weight = np.zeros_like(probability)
+    weight[worst] = np.clip(problem.risk_share - before, 0.0, probability[worst]) / problem.risk_share
+    return weight
+
+
+def _first_curves(problem: Procurement, one: _Period, t: int) -> list[Curve]:
+    """Curves for the gap as it is and for the gap less all demand response."""
+    gap = problem.scenarios.gap_mw[:, t - 1]
+    called = sum(programme.capability_mw for programme in problem.demand_response)
+    weight = problem.scenarios.probability
+    grid = _grid(one, gap, called + _flexible_mw(problem, t))
+    found = [
+        curve
+        for response in dict.fromkeys((0.0, called))
+        for curve in _searched(problem, one, t, np.full_like(gap, response), weight, grid)
     ]
-    return min([*carried, float(problem.bid_limit_mw()[t - 1])])
+    if problem.rules.ramp_mw is not None:  # a ramp asks for MW in between that no period wants by itself
+        dearest = max((price for curve in found for _, price in curve), default=0)
+        steps = np.linspace(0, one.limit_mw, RAMP_STEPS + 1)[1:]
+        found += [((int(mw), dearest),) for mw in steps if int(mw) > 0 and found]
+    return found
 
 
-def _among(
-    problem: Procurement, s: int, t: int, paths: Sequence[int]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Landed prices of a scenario and period, NaN for paths that are not among ``paths``."""
-    landed = np.full(len(problem.supply.path_ids), np.nan)
-    landed[list(paths)] = problem.landed[s, list(paths), t - 1]
-    return landed
+def _second_curves(problem: Procurement, one: _Period, t: int, choice: _Choice) -> list[Curve]:
+    """Curves for what the chosen response leaves open, and variations of the chosen curve."""
+    gap, response = problem.scenarios.gap_mw[:, t - 1], choice.response_mw[:, t - 1]
+    weight = problem.scenarios.probability + problem.risk_weight * choice.tail
+    found = _searched(problem, one, t, response, weight, _grid(one, gap, response + _flexible_mw(problem, t)))
+    return [*found, *_variations(problem, one, one.curves[choice.curve[t]], gap - response)]
+
+
+def _searched(
+    problem: Procurement, one: _Period, t: int, response: FloatArray, weight: FloatArray, grid: Any
+) -> list[Curve]:
+    rules = problem.rules
+    floor, cap = int(rules.floor_cny_per_mwh), int(rules.cap_cny_per_mwh)
+    levels = price_levels(one.merit, one.limit_mw, floor, cap)
+    if not levels or one.limit_mw < 1:
+        return []
+    worth = _worth(problem, t, response, weight)
+    return [curve for _, curve in search(one.merit, levels, grid, worth, rules.segments) if curve]
+
+
+def _grid(one: _Period, gap: FloatArray, response: FloatArray) -> Any:
+    ends = (one.merit.below + one.merit.width)[np.isfinite(one.merit.landed)]
+    least, most = float((gap - response).min(initial=0.0)), float(gap.max())
+    steps = ends[(ends > least) & (ends < most)] if gap.size <= FEW_SCENARIOS else ends[:0]
+    return mw_grid(
+        np.concatenate([gap, gap - response, steps, one.limit_mw * EVEN_SHARES]), max(one.limit_mw, 1)
+    )
+
+
+def _flexible_mw(problem: Procurement, t: int) -> FloatArray:
+    """(scenarios,) MW the commitments can close."""
+    gap = problem.scenarios.gap_mw
+    ways = [np.broadcast_to(way.up_mw, gap.shape)[:, t - 1] for way in problem.commitments]
+    return np.asarray(np.sum([np.zeros(len(gap)), *ways], axis=0))
+
+
+def _worth(problem: Procurement, t: int, response: FloatArray, weight: FloatArray) -> Worth:
+    """A MW saves lost load where nothing else closes the gap, then response or a commitment, then it is surplus."""
+    gap = problem.scenarios.gap_mw[:, t - 1]
+    ways = [
+        (
+            float(np.broadcast_to(way.up_cny_per_mwh, (gap.size, 96))[0, t - 1]),
+            np.broadcast_to(way.up_mw, (gap.size, 96))[:, t - 1],
+        )
+        for way in problem.commitments
+    ]
+    if (response > 0).any():
+        ways.append((_response_price(problem), response))
+    covered, tranches, prices = np.zeros_like(gap), [], []
+    for price, mw in sorted(ways, key=lambda way: way[0]):
+        here = np.minimum(mw, np.maximum(gap - covered, 0.0))
+        covered += here
+        tranches.append(here)
+        prices.append(price)
+    tranches.append(np.maximum(gap - covered, 0.0))
+    prices.append(problem.value_of_lost_load)
+    tranches.insert(0, np.full_like(gap, 1e9))
+    prices.insert(0, float(problem.provincial_price[t - 1]))
+    falling = np.maximum.accumulate(prices)[::-1]
+    return Worth(np.stack(tranches[::-1], axis=1), np.tile(falling, (gap.size, 1)), weight)
+
+
+def _response_price(problem: Procurement) -> float:
+    """元/MWh of the cheapest programme when its event lasts as long as it may."""
+    found = [
+        programme.cny_per_mw(length) / (length * HOURS)
+        for programme in problem.demand_response
+        for length in programme.lengths()
+        if programme.capability_mw > 0
+    ]
+    return min(found, default=problem.value_of_lost_load)
+
+
+def _variations(problem: Procurement, one: _Period, curve: Curve, open_mw: FloatArray) -> list[Curve]:
+    """The curve with one segment's MW or price moved, split, or with a tail added."""
+    cap = int(problem.rules.cap_cny_per_mwh)
+    reachable = one.merit.landed[(one.merit.width > 0) & (one.merit.below < one.limit_mw)]
+    prices = np.unique(np.ceil(reachable[np.isfinite(reachable)] - 1e-9)).astype(np.int64)
+    prices = prices[prices <= cap]
+    total = sum(mw for mw, _ in curve)
+    found: list[Curve] = []
+    for place, (mw, price) in enumerate(curve):
+        at = int(np.searchsorted(prices, price))
+        near = prices[max(at - NEIGHBOUR_PRICES, 0) : at + NEIGHBOUR_PRICES + 1].tolist()
+        found += [_with(curve, place, [(mw, other)]) for other in near]
+        found += [_with(curve, place, [(round(mw * (1 + step)), price)]) for step in MW_STEPS]
+        found += [
+            _with(curve, place, [(mw - mw // 2, price), (mw // 2, other)]) for other in near if other < price
+        ]
+    ends = np.unique(np.ceil(open_mw[open_mw > total])).astype(np.int64)[:3].tolist()
+    for end in (*ends, one.limit_mw):
+        found += [(*curve, (end - total, price)) for price in prices.tolist()[:: max(1, prices.size // 6)]]
+    return [
+        tuple((mw, price) for _, mw, price in sorted_curve)
+        for sorted_curve in (_tidied(one_curve) for one_curve in found)
+        if sorted_curve
+        and len(sorted_curve) <= problem.rules.segments
+        and sum(mw for _, mw, _ in sorted_curve) <= one.limit_mw
+    ]
+
+
+def _with(curve: Curve, place: int, segments: list[tuple[int, int]]) -> Curve:
+    return (*curve[:place], *segments, *curve[place + 1 :])
+
+
+def _tidied(curve: Curve) -> list[tuple[int, int, int]]:
+    """Segments of a period as a bid has them: dear to cheap, one a price, none of 0 MW."""
+    return [
+        (one.segment, one.mw, one.price_cny_per_mwh) for one in bid_of((1, mw, price) for mw, price in curve)
+    ]
+
+
+def _allowed(problem: Procurement, mw: FloatArray, t: int) -> list[int]:
+    """Curves that keep the import limit in every scenario; the first buys nothing and always does."""
+    if problem.import_limit_mw is None:
+        return list(range(len(mw)))
+    return np.flatnonzero((mw <= problem.import_limit_mw[t - 1] + 1e-6).all(axis=1)).tolist()
+
+
+def _add_ramp(
+    model: Any, problem: Procurement, state: dict[int, _Period], allowed: dict[int, list[int]]
+) -> None:
+    """Flow of every section (MW at the seller) moves by no more than the ramp between neighbouring periods (A.8)."""
+    ramp = float(problem.rules.ramp_mw or 0)
+    flow = {t: (one.path_mw() / problem.supply.coe) @ problem.supply.uses for t, one in state.items()}
+
+    def at(m: Any, t: int, s: int, section: int) -> Any:
+        if t not in state:
+            return 0.0
+        return pyo.quicksum(float(flow[t][c, s, section]) * m.chosen[t, c] for c in allowed[t])
+
+    rows = [
+        (t, s, section)
+        for t in state
+        for s in range(len(problem.scenarios.names))
+        for section in range(len(problem.supply.section_ids))
+        if max(flow[t][:, s, section].max(), flow[t - 1][:, s, section].max() if t - 1 in state else 0.0)
+        > ramp
+    ]
+    first = min(state)
+    model.ramp_up = pyo.Constraint(
+        [row for row in rows if row[0] != first],
+        rule=lambda m, t, s, section: at(m, t, s, section) - at(m, t - 1, s, section) <= ramp,
+    )
+    model.ramp_down = pyo.Constraint(
+        [row for row in rows if row[0] != first],
+        rule=lambda m, t, s, section: at(m, t - 1, s, section) - at(m, t, s, section) <= ramp,
+    )

@@ -20,6 +20,7 @@ from market.periods import PERIODS, PERIODS_PER_HOUR
 from market.profiles import InterprovincialRules
 from optimization.forecast import FloatArray
 from optimization.scenarios import Scenarios
+from optimization.single_buyer import Curve, PeriodMarket, market_of
 from optimization.supply import Supply
 
 HOURS = 1 / PERIODS_PER_HOUR
@@ -61,6 +62,14 @@ def bid_frame(bid: Bid, node: str) -> pd.DataFrame:
     return frame
 
 
+def curves_of(bid: Bid) -> dict[int, Curve]:
+    """Period -> its segments as (MW, price), dear to cheap."""
+    found: dict[int, Curve] = {}
+    for one in sorted(bid):
+        found[one.period] = (*found.get(one.period, ()), (one.mw, one.price_cny_per_mwh))
+    return found
+
+
 def bid_mw(bid: Bid) -> NDArray[np.int64]:
     """(96,) MW of all segments of a period."""
     total = np.zeros(PERIODS, dtype=np.int64)
@@ -98,11 +107,28 @@ class DemandResponse:
 
 
 @dataclass(frozen=True)
+class Commitment:
+    """A baseline that may be left upwards or downwards at a price; one concept for everything but imports and events.
+
+    Orderly use of electricity (有序用电) is a way up at the value of lost load, a surplus sold at home a way down at
+    minus its price, a contract's flexibility or an intraday purchase a way up or down within its MW. Arrays (96,)
+    or (scenarios, 96): MW, inf without limit; 元/MWh the buyer pays for a MWh up or down, negative when it earns.
+    """
+
+    name: str
+    up_mw: FloatArray
+    up_cny_per_mwh: FloatArray
+    down_mw: FloatArray
+    down_cny_per_mwh: FloatArray
+
+
+@dataclass(frozen=True)
 class Procurement:
     """The problem of one day.
 
     need_limit_mw: (96,) most that may be bid (declared need of the pre-balance, S14 A.4). provincial_price: (96,)
-    元/MWh a surplus MWh is worth, 0 where unknown.
+    元/MWh a surplus MWh is worth, 0 where unknown. import_limit_mw: (96,) most that may come in over all paths
+    together, None without one. The bid minimises expected cost + risk_weight x CVaR of the worst risk_share.
     """
 
     supply: Supply
@@ -112,6 +138,10 @@ class Procurement:
     provincial_price: FloatArray
     value_of_lost_load: float
     rules: InterprovincialRules
+    commitments: tuple[Commitment, ...] = ()
+    import_limit_mw: FloatArray | None = None
+    risk_weight: float = 0.2
+    risk_share: float = 0.2
 
     @cached_property
     def landed(self) -> FloatArray:
@@ -119,9 +149,35 @@ class Procurement:
         return self.supply.landed(self.scenarios.seller_price)
 
     @cached_property
+    def offers(self) -> tuple[FloatArray, FloatArray]:
+        """Price and MW of every offer, (scenarios, nodes, steps, 96)."""
+        return self.scenarios.offers()
+
+    def market(self, period: int) -> PeriodMarket:
+        """What a period (1..96) offers in every scenario."""
+        return market_of(self.supply, *self.offers, period)
+
+    @cached_property
     def capability_mw(self) -> FloatArray:
         """(96,) MW all paths together can bring in."""
         return self.supply.capability()
+
+    @cached_property
+    def ways_out(self) -> tuple[Commitment, ...]:
+        """What closes the balance: orderly use, surplus, then the commitments given."""
+        none, endless = np.zeros(PERIODS), np.full(PERIODS, np.inf)
+        return (
+            Commitment("orderly_use", endless, np.full(PERIODS, self.value_of_lost_load), none, none),
+            Commitment("surplus", none, none, endless, -self.provincial_price),
+            *self.commitments,
+        )
+
+    def open_periods(self) -> list[int]:
+        """Periods (1-based) with a gap in some scenario or MW that may be bid."""
+        return [
+            int(t)
+            for t in np.flatnonzero((self.scenarios.largest_gap_mw() > 0) | (self.bid_limit_mw() > 0)) + 1
+        ]
 
     def bid_limit_mw(self) -> NDArray[np.int64]:
         """(96,) whole MW a bid may have: the declared need, cut to transfer capability."""
@@ -136,11 +192,14 @@ class Costs:
     response_fen: int
     shortage_fen: int
     surplus_fen: int
+    commitment_fen: int = 0
 
     @property
     def total_fen(self) -> int:
         """The sum of the components."""
-        return self.purchase_fen + self.response_fen + self.shortage_fen + self.surplus_fen
+        return (
+            self.purchase_fen + self.response_fen + self.shortage_fen + self.surplus_fen + self.commitment_fen
+        )
 
     @property
     def total_cny(self) -> Decimal:
@@ -164,7 +223,7 @@ class Outcome:
     """What a bid leads to in each scenario.
 
     MW arrays (scenarios, 96) at the buyer node: imported, demand response, load not served, surplus over the gap.
-    cost_cny: (scenarios, 4) purchase, response, shortage, surplus (a credit).
+    cost_cny: (scenarios, 5) purchase, response, shortage, surplus (a credit), other commitments.
     """
 
     import_mw: FloatArray
@@ -187,11 +246,15 @@ class Outcome:
         """Mean cost of the worst ``share`` of the probability (CVaR); ValueError outside (0, 1]."""
         if not 0 < share <= 1:
             raise ValueError(f"A share of {share} is not in (0, 1]; the worst fifth is 0.2.")
-        cost = self.scenario_cost_cny()
-        worst_first = np.argsort(-cost, kind="stable")
+        return float(self.tail(share) @ self.scenario_cost_cny())
+
+    def tail(self, share: float) -> FloatArray:
+        """(scenarios,) weight of each in the CVaR; they sum to 1."""
+        worst_first = np.argsort(-self.scenario_cost_cny(), kind="stable")
         before = np.cumsum(self.probability[worst_first]) - self.probability[worst_first]
-        weight = np.clip(share - before, 0.0, self.probability[worst_first])
-        return float(weight @ cost[worst_first] / share)
+        weight = np.zeros_like(self.probability)
+        weight[worst_first] = np.clip(share - before, 0.0, self.probability[worst_first]) / share
+        return weight
 
 
 def half_up_fen(cny: float) -> int:

@@ -1,26 +1,30 @@
-"""Which limits bind and what one more MW of them is worth: duals of the bid model with its levels kept.
+"""Which limits bind and what one more MW of them is worth, for the bid as it stands.
 
-The levels a bid uses are kept, its MW are freed from whole steps; what is left is linear. Every limit enters as a
-variable held at its published value, so that one dual is the full derivative of the expected cost, wherever the
-limit acts: on what may be bid at a level and on what flows in each scenario. Transfer capability counts at the
-seller node. A dual holds for a small move; where two limits bind at once it is one of several.
+With the curves kept the model that is left is linear: imports are data, demand response and the other ways to close
+the balance are free. Its duals value a MW of gap and of a programme. A MW of transfer capability, or of declared
+need where the whole need is bid, changes what clears: the last segment of a bid that stands at its limit grows with
+the limit, the period is cleared again, and what is imported more and paid more is valued at those duals. So every
+figure is the slope of expected cost + risk; a test holds it against clearing and solving again with the limit moved.
+A figure holds for a small move; where two limits bind at once it is one of several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.contrib.solver.common.results import SolutionStatus
 
-from optimization.bid_model import Meetings, add_costs, highs, meetings
-from optimization.purchase import HOURS, Procurement
+from optimization import solver as solvers
+from optimization.purchase import HOURS, Bid, Procurement, curves_of
+from optimization.response import add_response, add_risk
+from optimization.single_buyer import FloatArray, clear_curves
 
 KINDS = ("transfer_capability", "need", "demand_response", "gap")
 SMALLEST_CNY_PER_MWH = 0.005
+STEP_MW = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Limit:
     """A limit and what moving it is worth.
 
     kind: one of KINDS. period: None for a programme. limit_mw: where it
-    stands (a gap: its expectation). shadow_price_cny_per_mwh: expected cost saved by one more MW over the period,
-    for a gap the cost it adds; for a programme 元 saved by one more MW on this day.
+    stands (a gap: its expectation). shadow_price_cny_per_mwh: expected cost and risk saved by one more MW over the
+    period, for a gap what it adds; for a programme 元 saved by one more MW on this day.
     """
 
     kind: str
@@ -39,48 +43,62 @@ class Limit:
     shadow_price_cny_per_mwh: float
 
 
-def shadow_prices(problem: Procurement, levels: Mapping[int, Sequence[int]]) -> tuple[float, list[Limit]]:
-    """Expected cost (元) of the best MW at the given levels, and the limits with their shadow prices.
-
-    levels: for every period at risk the bid prices used, dear to cheap, empty where nothing is bid.
-    """
-    met = meetings(problem, levels)
-    model = _linear_twin(problem, met)
-    results = highs(model)
-    if results.solution_status is not SolutionStatus.optimal:
-        raise RuntimeError(f"The linear model has no optimum ({results.termination_condition.name}).")
-    dual = results.solution_loader.get_duals()
+def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
+    """Expected cost + risk (元) of the bid, and the limits with their shadow prices."""
+    periods = problem.open_periods()
+    curves = curves_of(bid)
+    scenarios = range(len(problem.scenarios.names))
+    mw, cost = _cleared(problem, curves)
+    answer, model = _linear(problem, periods, mw, cost)
+    dual = answer.results.solution_loader.get_duals()
+    gap_value = np.zeros_like(mw)
+    for (s, t), row in model.balance.items():
+        gap_value[s, t - 1] = float(dual[row])
+    weight = _weights(problem, model, dual)
     buyer, supply = problem.supply.buyer_node, problem.supply
-    expected_gap = problem.scenarios.expected_gap_mw()
+
+    def worth(t: int, moved: Procurement, need: float = 0.0) -> float:
+        """元 saved a MW when a limit of the period moves by STEP_MW; a bid that stands at its limit grows with it."""
+        curve: Sequence[tuple[float, int]] = curves[t]
+        if sum(power for power, _ in curve) >= int(problem.bid_limit_mw()[t - 1]):
+            by = _bidable(moved, t, need) - _bidable(problem, t)
+            curve = (*curve[:-1], (curve[-1][0] + by, curve[-1][1]))
+        after_mw, after_cost = _cleared(moved, {t: curve})
+        more, paid = after_mw[:, t - 1] - mw[:, t - 1], after_cost[:, t - 1] - cost[:, t - 1]
+        return float((gap_value[:, t - 1] @ more - weight @ paid) / STEP_MW)
+
     limits = [
         Limit(
             "transfer_capability",
             supply.section_ids[section],
             t,
             float(supply.atc_mw[section, t - 1]),
-            -float(dual[row]) / HOURS,
+            worth(t, _more_capability(problem, section, t)) / HOURS,
         )
-        for (section, t), row in model.atc_published.items()
+        for t in curves
+        for section in range(len(supply.section_ids))
+        if np.isfinite(supply.atc_mw[section, t - 1])
     ]
     limits += [
-        Limit("need", buyer, t, float(problem.need_limit_mw[t - 1]), -float(dual[row]) / HOURS)
-        for t, row in model.need.items()
+        Limit("need", buyer, t, float(problem.need_limit_mw[t - 1]), worth(t, problem, STEP_MW) / HOURS)
+        for t in curves
     ]
     limits += [
         Limit("demand_response", programme.program_id, None, programme.capability_mw, -float(dual[row]))
         for programme, row in zip(problem.demand_response, model.capability_given.values(), strict=True)
     ]
+    expected_gap = problem.scenarios.expected_gap_mw()
     limits += [
         Limit(
             "gap",
             buyer,
             t,
             float(expected_gap[t - 1]),
-            sum(float(dual[model.balance[s, t]]) for s in range(len(problem.scenarios.names))) / HOURS,
+            sum(float(gap_value[s, t - 1]) for s in scenarios) / HOURS,
         )
-        for t in levels
+        for t in periods
     ]
-    return float(results.incumbent_objective), limits
+    return answer.objective, limits
 
 
 def binding_runs(limits: Sequence[Limit]) -> list[list[Limit]]:
@@ -103,66 +121,43 @@ def _follows(one: Limit, before: Limit) -> bool:
     return one.period == before.period + 1
 
 
-def _linear_twin(problem: Procurement, met: Meetings) -> Any:
+def _linear(
+    problem: Procurement, periods: list[int], mw: FloatArray, cost: FloatArray
+) -> tuple[solvers.Answer, Any]:
     model: Any = pyo.ConcreteModel()
-    model.bid_mw = pyo.Var(met.levels(), domain=pyo.NonNegativeReals)
-    add_costs(model, problem, met, lambda t, k: model.bid_mw[t, k])
-    model.need = pyo.Constraint(
-        [t for t, prices in met.price.items() if prices],
-        rule=lambda m, t: (
-            sum(m.bid_mw[t, k] for k in range(len(met.price[t]))) <= int(problem.need_limit_mw[t - 1])
-        ),
-    )
-    limited = [
-        (section, t)
-        for section in range(len(problem.supply.section_ids))
-        for t in met.price
-        if np.isfinite(problem.supply.atc_mw[section, t - 1])
-    ]
-    model.atc = pyo.Var(limited)
-    model.atc_published = pyo.Constraint(
-        limited, rule=lambda m, section, t: m.atc[section, t] == float(problem.supply.atc_mw[section, t - 1])
-    )
-    scenario_flows = {(s, t): {p: model.flow[s, t, p] for p in paths} for (s, t), paths in met.usable.items()}
-    _hold_to_sections(model, "flow_limit", problem, [(t, flows) for (_, t), flows in scenario_flows.items()])
-    rows = _must_fit(met)
-    model.room = pyo.Var(
-        [(n, p) for n, (_, _, paths) in enumerate(rows) for p in paths], domain=pyo.NonNegativeReals
-    )
-    model.fits = pyo.Constraint(
-        range(len(rows)),
-        rule=lambda m, n: (
-            sum(m.bid_mw[rows[n][0], k] for k in range(rows[n][1] + 1))
-            <= sum(m.room[n, p] for p in rows[n][2])
-        ),
-    )
-    rooms = [(t, {p: model.room[n, p] for p in paths}) for n, (t, _, paths) in enumerate(rows)]
-    _hold_to_sections(model, "room_limit", problem, rooms)
-    return model
+    add_response(model, problem, periods, lambda s, t: float(mw[s, t - 1]))
+    add_risk(model, problem, lambda s: float(cost[s].sum()))
+    answer = solvers.run(model)
+    if not answer.optimal:
+        raise RuntimeError(f"The linear model of the bid has no optimum ({answer.reason}).")
+    return answer, model
 
 
-def _must_fit(met: Meetings) -> list[tuple[int, int, tuple[int, ...]]]:
-    """(period, level, paths): all MW at or above the level fit into the paths; each distinct set once."""
-    found = {(t, k, paths) for (_, t, k), paths in met.meets.items() if paths}
-    found |= {(t, len(met.price[t]) - 1, paths) for (_, t), paths in met.usable.items() if met.price[t]}
-    return sorted(found)
+def _weights(problem: Procurement, model: Any, dual: Any) -> FloatArray:
+    """What one yuan of each scenario counts: its probability, and its part of the CVaR from the dual of ``worse``."""
+    probability = problem.scenarios.probability
+    if not hasattr(model, "worse"):
+        return np.asarray(probability * (1 + problem.risk_weight))
+    tail = np.array([abs(float(dual[model.worse[s]])) for s in range(probability.size)])
+    return np.asarray(probability + tail)
 
 
-def _hold_to_sections(
-    model: Any, name: str, problem: Procurement, flows: Sequence[tuple[int, Mapping[int, Any]]]
-) -> None:
-    """Each set of path flows (MW at the buyer) of a period within every section's capability (at the seller)."""
-    supply = problem.supply
-    rows = [
-        (n, section)
-        for n, (t, by_path) in enumerate(flows)
-        for section in range(len(supply.section_ids))
-        if (section, t) in model.atc and any(supply.uses[p, section] for p in by_path)
-    ]
+def _cleared(
+    problem: Procurement, curves: Mapping[int, Sequence[tuple[float, int]]]
+) -> tuple[FloatArray, FloatArray]:
+    mw, cost = np.zeros_like(problem.scenarios.gap_mw), np.zeros_like(problem.scenarios.gap_mw)
+    for t, curve in curves.items():
+        found = clear_curves(problem.market(t), [curve])
+        mw[:, t - 1], cost[:, t - 1] = found.mw[0], found.cost_cny[0]
+    return mw, cost
 
-    def within(m: Any, n: int, section: int) -> Any:
-        t, by_path = flows[n]
-        at_seller = [flow / float(supply.coe[p]) for p, flow in by_path.items() if supply.uses[p, section]]
-        return sum(at_seller) <= m.atc[section, t]
 
-    model.add_component(name, pyo.Constraint(rows, rule=within))
+def _bidable(problem: Procurement, t: int, more_need: float = 0.0) -> float:
+    """MW that may be bid in a period, before it is cut to whole MW."""
+    return min(float(problem.need_limit_mw[t - 1]) + more_need, float(problem.capability_mw[t - 1]))
+
+
+def _more_capability(problem: Procurement, section: int, t: int) -> Procurement:
+    atc = problem.supply.atc_mw.copy()
+    atc[section, t - 1] += STEP_MW
+    return replace(problem, supply=replace(problem.supply, atc_mw=atc))

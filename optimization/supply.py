@@ -60,6 +60,15 @@ class Supply:
                 room[self.uses[path]] -= at_seller
         return carried
 
+    def carried_by_node(self) -> FloatArray:
+        """(nodes, 96) MW at the seller that the paths of each node carry together, the smallest loss filled first."""
+        found = np.zeros((len(self.seller_nodes), PERIODS))
+        for node in range(len(self.seller_nodes)):
+            own = np.where(self.seller == node, -self.coe, np.nan)
+            for t in range(1, PERIODS + 1):
+                found[node, t - 1] = (self.carried(own, t) / self.coe).sum()
+        return found
+
     def capability(self) -> FloatArray:
         """MW (96,) at the buyer node that all paths together can bring in, the smallest loss filled first."""
         return np.array([self.carried(-self.coe, t).sum() for t in range(1, PERIODS + 1)])

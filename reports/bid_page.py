@@ -82,8 +82,8 @@ def bid_page(pack: BidPack) -> str:
         peak=label(_peak(pack)),
         periods=_period_rows(pack),
         costs=[
-            ("模型规则(逐兆瓦取半)", pack.outcome.expected()),
-            ("按出清规则校核", pack.cleared.expected()),
+            ("模型(各场景逐一出清)", pack.outcome.expected()),
+            ("出清程序复核", pack.cleared.expected()),
         ],
         comparison=_comparison_rows(pack),
         scenarios=[

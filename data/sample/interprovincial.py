@@ -92,8 +92,8 @@ def balance(load_mw: Floats, wind_mw: Floats, solar_mw: Floats, prices: Prices) 
 
     load_mw: use + loss (78, 96); wind_mw, solar_mw: output (78, 96).
     """
-    load = _forecast("load", load_mw, 0.018, 0.018)
-    wind, solar = _forecast("wind", wind_mw, 0.08, 0.10), _forecast("solar", solar_mw, 0.08, 0.06)
+    load = forecast("load", load_mw, 0.018, 0.018)
+    wind, solar = forecast("wind", wind_mw, 0.08, 0.10), forecast("solar", solar_mw, 0.08, 0.06)
     reserve = RESERVE * load
     needed = load + reserve - wind - solar
     capacity = 1.08 * float(needed[FROM_15_JUNE:].max())
@@ -126,7 +126,7 @@ def balance(load_mw: Floats, wind_mw: Floats, solar_mw: Floats, prices: Prices) 
         series["load_forecast"] + series["reserve"] - supply - series["tie_line_mlt"], 0
     )
     sellers = {
-        node: half_up(np.clip(_forecast(f"seller {node}", price / 1000.0, 0.06, 0.05), 0, 900)[chosen], 3)
+        node: half_up(np.clip(forecast(f"seller {node}", price / 1000.0, 0.06, 0.05), 0, 900)[chosen], 3)
         for node, price in prices.sellers.items()
     }
     return Balance(series, sellers, capacity, tight)
@@ -201,7 +201,7 @@ def _charged_loss(section: str) -> Decimal:
     return Decimal(0 if SECTIONS[section][3] else SECTIONS[section][2])
 
 
-def _forecast(name: str, actual: Floats, by_day_error: float, within_day_error: float) -> Floats:
+def forecast(name: str, actual: Floats, by_day_error: float, within_day_error: float) -> Floats:
     """Actual values with a relative error: a level for each day and a slow wander within the day."""
     random = generator(f"forecast {name}")
     level = by_day_error * random.standard_normal((len(actual), 1))

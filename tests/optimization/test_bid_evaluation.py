@@ -1,4 +1,4 @@
-"""A bid judged by the model's rule and by the market's own clearing."""
+"""A bid judged by clearing: by array operations, by the market's own clearing, and what follows from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from bid_cases import PLAIN_PATHS, paths_of, problem
 
 from optimization.clearing import Clearing
-from optimization.evaluation import flat_bid, import_by_clearing, import_by_rule, outcome, rule_bid
+from optimization.evaluation import flat_bid, import_by_clearing, imports, outcome, rule_bid
 from optimization.purchase import Segment, bid_mw, bid_of
 from optimization.supply import supply
 
@@ -17,14 +17,14 @@ TWO = {"S1": 100, "S2": 100}
 
 def test_dear_bids_take_the_cheap_path_and_leave_the_cheap_bid_without_one():
     case = problem([[390, 790]], [[200]], TWO)  # landed 400 and 800
-    imports = import_by_rule(bid_of([(77, 100, 1_000), (77, 100, 500)]), case)
-    assert imports.mw[0, 76] == 100
-    assert imports.cost_cny[0, 76] == pytest.approx(100 * 0.25 * (1_000 + 400) / 2)
+    found = imports(bid_of([(77, 100, 1_000), (77, 100, 500)]), case)
+    assert found.mw[0, 76] == 100
+    assert found.cost_cny[0, 76] == pytest.approx(100 * 0.25 * (1_000 + 400) / 2)
 
 
 def test_a_bid_below_every_landed_price_buys_nothing():
     case = problem([[390, 790]], [[200]], TWO)
-    assert import_by_rule(bid_of([(77, 100, 399)]), case).mw.sum() == 0
+    assert imports(bid_of([(77, 100, 399)]), case).mw.sum() == 0
 
 
 def test_paths_that_share_a_section_share_its_capability_at_the_seller_node():
@@ -35,27 +35,18 @@ def test_paths_that_share_a_section_share_its_capability_at_the_seller_node():
         ("A-2", "S2", "A", "20", "0"),
     )
     case = problem([[300]], [[200]], {"OUT": 120, "S1": 70, "S2": 100}, paths=paths)
-    imports = import_by_rule(bid_of([(77, 200, 900)]), case)
-    # A-2 lands at 320, A-1 at (300 + 9) / 0.9 = 343.33: A-2 fills its 100, 20 of OUT are left, 18 arrive
-    assert imports.path_mw[0, :, 76].tolist() == pytest.approx([18, 100])
+    found = imports(bid_of([(77, 200, 900)]), case)
+    # at a bid of 900: A-1 900 x 0.9 - 9 - 300 = 501, A-2 900 - 20 - 300 = 580; A-2 fills its 100, 20 of OUT are left
+    assert found.path_mw[0, :, 76].tolist() == pytest.approx([18, 100])
 
 
-def test_against_one_offer_a_node_clearing_prices_all_mw_of_a_node_by_its_last_pair():
+def test_all_mw_of_a_node_pay_the_price_of_its_last_pair():
     case = problem([[300, 9_000]], [[90]], {"S1": 100, "S2": 0})
     bid = bid_of([(77, 60, 1_000), (77, 30, 400)])
-    rule, cleared = import_by_rule(bid, case), import_by_clearing(bid, case, PLAIN_PATHS)
-    assert cleared.mw[0, 76] == pytest.approx(90)
-    # last pair: (400 - 10 + 300) / 2 = 345 at the seller, landed 355, for all 90 MW
-    assert cleared.cost_cny[0, 76] == pytest.approx(90 * 0.25 * 355)
-    assert rule.cost_cny[0, 76] == pytest.approx(0.25 * (60 * (1_000 + 310) / 2 + 30 * (400 + 310) / 2))
-
-
-def test_a_single_segment_costs_the_same_by_the_rule_and_by_clearing():
-    case = problem([[300, 350], [420, 300]], [[150], [150]], TWO)
-    bid = bid_of([(77, 150, 500)])
-    rule, cleared = import_by_rule(bid, case), import_by_clearing(bid, case, PLAIN_PATHS)
-    assert cleared.mw == pytest.approx(rule.mw)
-    assert cleared.cost_cny == pytest.approx(rule.cost_cny, abs=0.01)
+    for found in (imports(bid, case), import_by_clearing(bid, case, PLAIN_PATHS)):
+        assert found.mw[0, 76] == pytest.approx(90)
+        # last pair: (400 - 10 + 300) / 2 = 345 at the seller, landed 355, for all 90 MW
+        assert found.cost_cny[0, 76] == pytest.approx(90 * 0.25 * 355)
 
 
 def test_the_clearing_that_judges_a_bid_can_be_given():
@@ -68,9 +59,9 @@ def test_the_clearing_that_judges_a_bid_can_be_given():
         prices = pd.DataFrame({"period": [], "path_id": [], "price_cny_per_mwh": []})
         return Clearing(trades, prices, prices, prices)
 
-    imports = import_by_clearing(bid_of([(77, 150, 500)]), case, PLAIN_PATHS, nothing_sold)
+    found = import_by_clearing(bid_of([(77, 150, 500)]), case, PLAIN_PATHS, nothing_sold)
     offers, bids = seen[0]
-    assert imports.mw.sum() == 0
+    assert found.mw.sum() == 0
     assert offers["price_cny_per_mwh"].tolist() == [300, 350]
     assert bids["mw"].tolist() == [150]
 
@@ -100,14 +91,14 @@ def test_steps_of_one_price_are_joined_and_segments_count_from_the_dearest():
 
 def test_load_is_lost_where_nothing_covers_the_gap():
     case = problem([[300, 300]], [[40]], TWO)
-    result = outcome(import_by_rule((), case), case)
+    result = outcome(imports((), case), case)
     assert result.short_mw[0, 76] == pytest.approx(40)
     assert result.expected().shortage_fen == 40 * 5_000 * 100  # 1/4 h x 20,000
 
 
 def test_imports_outside_the_gap_are_surplus():
     case = problem([[300, 300]], [[40]], TWO, provincial=100, need=50)
-    result = outcome(import_by_rule(bid_of([(77, 50, 400)]), case), case)
+    result = outcome(imports(bid_of([(77, 50, 400)]), case), case)
     assert result.surplus_mw[0, 76] == pytest.approx(10)
     assert result.expected().surplus_fen == -10 * 25 * 100
 

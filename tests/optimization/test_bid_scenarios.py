@@ -6,10 +6,11 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from bid_cases import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimization.bid_levels import levels
+from optimization.curve_search import merit_order, mw_grid, price_levels
 from optimization.forecast import ErrorHistory, PreBalance, error_history, gap_fan, quantiles_by_hour
 from optimization.scenarios import FORECAST, STRESS, draw
 
@@ -138,17 +139,42 @@ def test_a_node_without_a_forecast_has_no_price_in_any_scenario():
     assert np.isfinite(drawn.seller_price[:, 1]).all()
 
 
+def test_with_the_capability_of_a_node_scenarios_offer_rising_steps_of_it():
+    shortage, price = np.full(96, 100.0), np.full((1, 96), 300.0)
+    drawn = draw(shortage, price, history_of([0] * 9), count=4, carried_mw=np.full((1, 96), 1_000.0))
+    offered, mw = drawn.offers()
+    assert offered.shape == mw.shape == (5, 1, 4, 96)
+    assert (np.diff(offered, axis=2) >= 0).all()
+    assert 400 < mw.sum(axis=2).mean() < 2_500
+    plain, endless = draw(shortage, price, history_of([0] * 9), count=4).offers()
+    assert plain.shape == (5, 1, 1, 96)
+    assert np.isinf(endless).all()
+
+
+def level_case(first, second):
+    """One scenario, two nodes that land 10 元/MWh dearer and carry 80 MW each."""
+    return merit_order(problem([[first, second]], [[100]], {"S1": 80, "S2": 80}).market(77))
+
+
 def test_levels_are_whole_prices_just_above_the_landed_ones_from_dear_to_cheap():
-    assert levels([310.2, 400.0, 355.9999], 0, 10_000, 8) == [400, 356, 311]
+    assert price_levels(level_case(300.2, 345.9999), 100, 0, 10_000) == [356, 311]
 
 
 def test_the_nearest_levels_are_joined_to_the_dearer_one_and_the_dearest_stays():
-    assert levels([100, 101, 300, 700, 703], 0, 10_000, 3) == [703, 300, 101]
+    case = problem([[90, 91], [290, 690], [693, 90]], [[100]] * 3, {"S1": 80, "S2": 80})
+    assert price_levels(merit_order(case.market(77)), 200, 0, 10_000, 3) == [703, 300, 101]
 
 
-def test_landed_prices_above_the_cap_cannot_be_bid_for():
-    assert levels([350, 12_000], 0, 10_000, 8) == [350]
-    assert levels([12_000], 0, 10_000, 8) == []
-    assert levels([-40], 0, 10_000, 8) == [0]
-    with pytest.raises(ValueError, match="at least 1"):
-        levels([1], 0, 10_000, 0)
+def test_landed_prices_above_the_cap_or_beyond_the_mw_that_may_be_bid_are_no_levels():
+    assert price_levels(level_case(340, 12_000), 100, 0, 10_000) == [350]
+    assert price_levels(level_case(12_000, 12_000), 100, 0, 10_000) == []
+    assert price_levels(level_case(-50, 340), 80, 0, 10_000) == [
+        0
+    ]  # the first 80 MW come from the cheap node
+
+
+def test_the_grid_rises_to_what_may_be_bid_and_follows_the_gaps():
+    assert mw_grid(np.array([10.2, 50.0, 900.0, -5.0]), 100).tolist() == [11, 50, 100]
+    many = mw_grid(np.arange(1.0, 500.0), 500, 10)
+    assert many.size == 10
+    assert many[-1] == 500

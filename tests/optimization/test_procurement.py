@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
-from bid_cases import moved, paths_of, problem, programme
+from bid_cases import RULES, moved, paths_of, problem, programme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimization.bid_check import BidLimits, problems
-from optimization.evaluation import flat_bid, import_by_rule, outcome
+from optimization.evaluation import flat_bid, imports, outcome
 from optimization.procurement import NO_NEED, OPTIMUM, NoBidFoundError, solve
-from optimization.purchase import Segment, bid_frame
+from optimization.purchase import Commitment, Segment, bid_frame, curves_of
 from optimization.shadow_prices import binding_runs, shadow_prices
+from optimization.single_buyer import clear_curves
 
 SMALL = settings(max_examples=5, deadline=None, derandomize=True)
 
 
 def cost(bid, case):
-    return float(outcome(import_by_rule(bid, case), case).expected().total_cny)
+    return float(outcome(imports(bid, case), case).expected().total_cny)
 
 
 def limits_of(case):
@@ -113,6 +115,33 @@ def test_a_search_that_ends_without_a_bid_says_so_instead_of_returning_nothing()
         solve(random_case(3), time_limit=0.0)
 
 
+def judged_again(case, bid, limit, step):
+    """Expected cost + risk with a limit moved by ``step`` MW; a bid that stands at its limit moves with it."""
+    how = {
+        "transfer_capability": {"section": limit.name, "period": limit.period},
+        "need": {},
+        "demand_response": {
+            "programme_index": ["EARLY", "LATE"].index(limit.name) if not limit.period else 0
+        },
+        "gap": {"gap": limit.period},
+    }[limit.kind]
+    after = moved(case, **how, by=step) if how else case
+    found = imports(bid, after)
+    if limit.kind in ("need", "transfer_capability"):
+        t = limit.period
+        need = case.need_limit_mw[t - 1] + (step if limit.kind == "need" else 0.0)
+        grown = min(need, after.capability_mw[t - 1]) - min(
+            case.need_limit_mw[t - 1], case.capability_mw[t - 1]
+        )
+        curve = curves_of(bid)[t]
+        if sum(mw for mw, _ in curve) == case.bid_limit_mw()[t - 1]:
+            curve = (*curve[:-1], (curve[-1][0] + grown, curve[-1][1]))
+        cleared = clear_curves(after.market(t), [curve])
+        found.mw[:, t - 1], found.cost_cny[:, t - 1] = cleared.mw[0], cleared.cost_cny[0]
+    result = outcome(found, after)
+    return float(result.probability @ result.scenario_cost_cny()) + after.risk_weight * result.cvar_cny()
+
+
 def random_case(seed, *, shared=False, periods=4, count=4):
     random = np.random.default_rng(seed)
     paths = paths_of(
@@ -135,8 +164,8 @@ def random_case(seed, *, shared=False, periods=4, count=4):
 
 @SMALL
 @given(st.integers(0, 10**6))
-def test_the_bid_costs_under_the_rule_exactly_what_the_model_says(seed):
-    """Non-anticipative: the rule knows only the bid, so a model that chose afterwards would promise less."""
+def test_the_bid_costs_when_cleared_exactly_what_the_model_says(seed):
+    """Non-anticipative: clearing knows only the bid, so a model that chose afterwards would promise less."""
     case = random_case(seed)
     solution = solve(case)
     assert cost(solution.bid, case) == pytest.approx(solution.objective_cny, abs=0.02)
@@ -162,13 +191,53 @@ def test_the_optimum_is_clearly_below_both_flat_bids_and_buying_nothing():
     assert own < cost((), case)
 
 
+def test_a_weight_on_risk_never_raises_the_worst_fifth_and_never_lowers_the_mean():
+    """20 MW are short in one of five scenarios; covering them costs more in the mean than it saves."""
+    calm = problem([[300, 2_000]] * 5, [[80]] * 4 + [[100]], {"S1": 80, "S2": 80})
+    careful = replace(calm, risk_weight=5.0)
+    means, tails = [], []
+    for case in (calm, careful):
+        result = outcome(imports(solve(case).bid, case), case)
+        means.append(float(result.probability @ result.scenario_cost_cny()))
+        tails.append(result.cvar_cny())
+    assert means[1] >= means[0] - 0.01
+    assert tails[1] <= tails[0] + 0.01
+    assert tails[1] < tails[0] - 1
+
+
+def test_a_commitment_closes_the_gap_within_its_mw_when_it_is_cheaper():
+    flexible = Commitment("contract", np.full(96, 30.0), np.full(96, 250.0), np.zeros(96), np.zeros(96))
+    case = replace(problem([[300, 9_000]], [[80]], {"S1": 80, "S2": 0}), commitments=(flexible,))
+    solution = solve(case)
+    # 30 MW at 250, the other 50 MW at the landed 310
+    assert solution.bid == (Segment(77, 1, 50, 310),)
+    costs = outcome(imports(solution.bid, case), case).expected()
+    assert (costs.commitment_fen, costs.purchase_fen) == (30 * 250 * 25, 50 * 310 * 25)
+
+
+def test_the_import_limit_holds_in_every_scenario():
+    case = problem([[300, 400]], [[150]], {"S1": 100, "S2": 100})
+    limited = replace(case, import_limit_mw=np.full(96, 100.0))
+    assert imports(solve(case).bid, case).mw[0, 76] == pytest.approx(150)
+    assert imports(solve(limited).bid, limited).mw[0, 76] <= 100 + 1e-6
+
+
+def test_with_a_ramp_the_flow_of_a_section_rises_no_faster():
+    rules = RULES.model_copy(update={"ramp_mw": Decimal(60), "ramp_tolerance_mw": Decimal(1)})
+    case = problem([[300, 9_000]], [[20, 100, 100]], {"S1": 200, "S2": 0}, need=200)
+    free, held = (imports(solve(one).bid, one).mw[0, 76:79] for one in (case, replace(case, rules=rules)))
+    assert free == pytest.approx([20, 100, 100])
+    assert held[1:] == pytest.approx([100, 100])
+    assert 40 <= held[0] <= 50  # 60 MW a quarter-hour: at least 40 before the 100, found in steps
+
+
 def test_the_same_problem_gives_the_same_bid():
     assert solve(random_case(3)) == solve(random_case(3))
 
 
 def test_expected_cost_is_the_sum_of_its_components_to_the_fen_and_of_its_scenarios():
     case = random_case(11)
-    result = outcome(import_by_rule(solve(case).bid, case), case)
+    result = outcome(imports(solve(case).bid, case), case)
     costs = result.expected()
     parts = (costs.purchase_fen, costs.response_fen, costs.shortage_fen, costs.surplus_fen)
     assert costs.total_fen == sum(parts)
@@ -183,7 +252,7 @@ def test_the_mean_of_the_worst_fifth_takes_the_dearest_scenarios_first():
     case = problem(
         [[300, 300]] * 4, [[40], [0], [80], [10]], {"S1": 0, "S2": 0}, probability=[0.1, 0.4, 0.1, 0.4]
     )
-    result = outcome(import_by_rule((), case), case)
+    result = outcome(imports((), case), case)
     # lost load alone: 80 MW x 1/4 h x 20,000 = 400,000 and 200,000, each with half of the worst fifth
     assert result.cvar_cny(0.2) == pytest.approx(300_000)
     with pytest.raises(ValueError, match="worst fifth"):
@@ -205,31 +274,21 @@ class TestShadowPrices:
         assert price["transfer_capability", "S1"] == pytest.approx(0)
 
     def test_every_shadow_price_lies_between_the_finite_differences_on_its_two_sides(self):
-        case, step = random_case(2, periods=3, count=3), 1.0
+        case, step = replace(random_case(2, periods=3, count=3), risk_weight=0.2), 0.2
         solution = solve(case)
-        levels = {int(t): [] for t in case.scenarios.at_risk()}
-        for one in solution.bid:
-            levels[one.period].append(one.price_cny_per_mwh)
-        base, limits = shadow_prices(case, levels)
+        base, limits = shadow_prices(case, solution.bid)
         assert limits == list(solution.limits)
+        assert base == pytest.approx(solution.objective_cny, abs=0.05)
         equal = 0
         for one in (one for run in binding_runs(limits) for one in run):
             hours = 1.0 if one.period is None else 0.25
             sign = -1.0 if one.kind == "gap" else 1.0
-            how = {
-                "transfer_capability": {"section": one.name, "period": one.period},
-                "need": {"need": one.period},
-                "demand_response": {
-                    "programme_index": ["EARLY", "LATE"].index(one.name) if one.period is None else 0
-                },
-                "gap": {"gap": one.period},
-            }[one.kind]
-            more = sign * (base - shadow_prices(moved(case, **how, by=step), levels)[0])
-            less = sign * (shadow_prices(moved(case, **how, by=-step), levels)[0] - base)
+            more = sign * (base - judged_again(case, solution.bid, one, step))
+            less = sign * (judged_again(case, solution.bid, one, -step) - base)
             worth = one.shadow_price_cny_per_mwh * hours * step
             low, high = sorted((more, less))
-            assert low - 1e-4 <= worth <= high + 1e-4, one
-            equal += abs(more - less) < 1e-4
+            assert low - 1e-3 * abs(worth) - 0.02 <= worth <= high + 1e-3 * abs(worth) + 0.02, one
+            equal += abs(more - less) < 0.02
         assert equal >= 5  # away from a kink both sides are equal and so is the dual
 
     def test_neighbouring_periods_of_one_limit_are_one_run(self):

@@ -1,0 +1,178 @@
+"""Bid curves worth judging in one period: steepest descent over curves on a grid of MW and price levels.
+
+A curve is a price level for each cell of MW, falling. A move sets the level of a run of cells; cells before it are
+raised and cells behind it lowered where needed, so the curve stays monotone. All moves are valued at once on the
+merit order of each scenario: an offer is taken as far as the bid's MW at or above its landed price reach, and the MW
+of a node pay the mean of the bid and the landed price of its last one (market.md A.8.2). The merit order is that of
+landed prices, which a dear bid can change a little; the curves found are therefore cleared again, exactly, before
+any is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from optimization.single_buyer import HOURS, NOTHING_MW, Curve, FloatArray, IntArray, PeriodMarket
+
+LEVELS, CELLS = 10, 10
+MOST_MOVES = 12
+SMALLEST_GAIN_CNY = 0.01
+
+
+@dataclass(frozen=True)
+class MeritOrder:
+    """Offers of a period by landed price: (scenarios, offers) landed, width and mw below, at the buyer; node."""
+
+    landed: FloatArray
+    width: FloatArray
+    below: FloatArray
+    node: IntArray
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What imported MW are worth in each scenario, tranche after tranche: (scenarios, tranches) MW and 元/MWh.
+
+    Prices fall from tranche to tranche. weight: (scenarios,) probability, with the weight of the tail.
+    """
+
+    mw: FloatArray
+    cny_per_mwh: FloatArray
+    weight: FloatArray
+
+    def of(self, imported: FloatArray) -> FloatArray:
+        """元 of the quarter-hour for (…, scenarios) MW."""
+        ends = np.cumsum(self.mw, axis=1)
+        taken = np.clip(imported[..., None] - (ends - self.mw), 0.0, self.mw)
+        return np.asarray(HOURS * (taken * self.cny_per_mwh).sum(axis=-1))
+
+
+def merit_order(market: PeriodMarket) -> MeritOrder:
+    """Pairs of the period by landed price, cut to what the sections still carry when they are reached."""
+    landed = market.landed()
+    scenarios = np.arange(landed.shape[0])
+    path_of, offer_of = market.pairs
+    order = np.argsort(landed, axis=1, kind="stable")
+    left, room = market._offers()[1].copy(), np.tile(market.atc, (scenarios.size, 1))
+    width = np.zeros_like(landed)
+    for place in range(path_of.size):
+        path, offer = path_of[order[:, place]], offer_of[order[:, place]]
+        fits = np.where(market.uses[path], room, np.inf).min(axis=1)
+        mw = np.where(
+            np.isfinite(landed[scenarios, order[:, place]]), np.minimum(left[scenarios, offer], fits), 0
+        )
+        left[scenarios, offer] -= np.where(np.isfinite(mw), mw, 0.0)
+        room -= np.where(np.isfinite(mw), mw, 0.0)[:, None] * market.uses[path]
+        width[:, place] = mw * market.coe[path]
+    below = np.cumsum(width, axis=1) - np.where(np.isfinite(width), width, 0.0)
+    below = np.where(np.isnan(below), np.inf, below)
+    return MeritOrder(np.take_along_axis(landed, order, axis=1), width, below, market.seller[path_of[order]])
+
+
+def price_levels(merit: MeritOrder, most_mw: float, floor: int, cap: int, count: int = LEVELS) -> list[int]:
+    """At most ``count`` whole prices, dear to cheap, each just above a landed price some scenario can reach.
+
+    Between two neighbouring landed prices the lower bid clears the same MW and pays less. Neighbours nearest to each
+    other are joined to the dearer one, the most costly joint last.
+    """
+    reachable = (merit.width > NOTHING_MW) & (merit.below < most_mw) & np.isfinite(merit.landed)
+    prices = sorted({max(floor, int(np.ceil(price - 1e-9))) for price in merit.landed[reachable].tolist()})
+    prices = [price for price in prices if price <= cap]
+    while len(prices) > count:
+        gaps = [after - before for before, after in pairwise(prices)]
+        del prices[gaps.index(min(gaps))]
+    return prices[::-1]
+
+
+def mw_grid(points: FloatArray, most_mw: int, count: int = CELLS) -> IntArray:
+    """At most ``count`` rising whole MW up to ``most_mw`` that follow the distribution of ``points``."""
+    inside = np.unique(np.ceil(points[(points > 0) & (points < most_mw)] - 1e-9)).astype(np.int64)
+    if inside.size > count - 1:
+        inside = np.unique(np.quantile(inside, np.linspace(0, 1, count - 1), method="nearest")).astype(
+            np.int64
+        )
+    return np.unique(np.append(inside, most_mw))
+
+
+def search(
+    merit: MeritOrder,
+    levels: list[int],
+    grid: IntArray,
+    worth: Worth,
+    segments: int,
+    start: IntArray | None = None,
+) -> list[tuple[IntArray, Curve]]:
+    """Curves from buying nothing (or ``start``) to the best one found, each a step better than the one before.
+
+    levels: dear to cheap. grid: rising MW. Returns (level of each cell, curve); level len(levels) is no bid.
+    """
+    none = len(levels)
+    cells = np.diff(grid, prepend=0)
+    now = np.full(cells.size, none, dtype=np.int64) if start is None else start
+    found = [now]
+    best = float(_cost(now[None], merit, levels, cells, worth, segments)[0])
+    for _ in range(MOST_MOVES):
+        moves = _moves(now, none)
+        cost = _cost(moves, merit, levels, cells, worth, segments)
+        chosen = int(np.argmin(cost))
+        if cost[chosen] > best - SMALLEST_GAIN_CNY:
+            break
+        now, best = moves[chosen], float(cost[chosen])
+        found.append(now)
+    return [(one, curve_of(one, levels, cells)) for one in found]
+
+
+def curve_of(chosen: IntArray, levels: list[int], cells: IntArray) -> Curve:
+    """The segments of a curve on the grid."""
+    return tuple(
+        (int(cells[chosen == level].sum()), levels[level])
+        for level in np.unique(chosen).tolist()
+        if level < len(levels)
+    )
+
+
+def _moves(now: IntArray, none: int) -> IntArray:
+    """Every run of cells set to every level, made monotone: (moves, cells)."""
+    place = np.arange(now.size)
+    first, last, level = (
+        one.ravel() for one in np.meshgrid(place, place, np.arange(none + 1), indexing="ij")
+    )
+    keep = (first <= last) & ((now[first] != level) | (now[last] != level))
+    first, last, level = first[keep][:, None], last[keep][:, None], level[keep][:, None]
+    moved = np.where(
+        place < first, np.minimum(now, level), np.where(place > last, np.maximum(now, level), level)
+    )
+    return np.unique(moved, axis=0)
+
+
+def _cost(
+    curves: IntArray, merit: MeritOrder, levels: list[int], cells: IntArray, worth: Worth, segments: int
+) -> FloatArray:
+    """Weighted cost less worth of every curve, 元 of the quarter-hour; inf with more segments than allowed."""
+    none = len(levels)
+    falling = np.array(levels, dtype=np.float64)
+    at_or_above = ((curves[:, :, None] <= np.arange(none)) * cells[None, :, None]).sum(
+        axis=1
+    )  # (C, levels) MW
+    reach = np.concatenate([np.zeros((len(curves), 1)), at_or_above], axis=1)
+    place = np.searchsorted(
+        -falling, -merit.landed, side="right"
+    )  # levels whose price is at least the landed price
+    taken = np.clip(reach[:, place] - merit.below, 0.0, merit.width)  # (C, S, offers)
+    imported = taken.sum(axis=2)
+    end = np.where(taken > NOTHING_MW, merit.below + taken, 0.0)
+    purchase = np.zeros_like(imported)
+    for node in np.unique(merit.node).tolist():
+        here = merit.node == node
+        last_end = np.where(here, end, 0.0).max(axis=2)
+        last_landed = np.where(here & (taken > NOTHING_MW), merit.landed, 0.0).max(axis=2)
+        level = (at_or_above[:, None, :] < last_end[:, :, None] - NOTHING_MW).sum(axis=2)
+        bid = np.append(falling, 0.0)[level]
+        purchase += np.where(here, taken, 0.0).sum(axis=2) * (bid + last_landed) / 2
+    cost = (HOURS * purchase - worth.of(imported)) @ worth.weight
+    used = np.zeros((len(curves), none + 1), dtype=np.bool_)
+    used[np.arange(len(curves))[:, None], curves] = True
+    return np.where(used[:, :none].sum(axis=1) > segments, np.inf, cost)
