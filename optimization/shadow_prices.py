@@ -50,7 +50,7 @@ def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
     scenarios = range(len(problem.scenarios.names))
     mw, cost = _cleared(problem, curves)
     answer, model = _linear(problem, periods, mw, cost)
-    dual = answer.results.solution_loader.get_duals()
+    dual = answer.dual
     gap_value = np.zeros_like(mw)
     for (s, t), row in model.balance.items():
         gap_value[s, t - 1] = float(dual[row])
