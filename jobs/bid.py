@@ -1,9 +1,9 @@
 """The morning bid: forecast, scenarios, optimum, check, bid file, page (architecture §5, §6; ruling 30).
 
-A bid stands under ``reports/bids/<day>/`` as ``bid_<day>_v<N>.csv`` with its record (.json) and its page (.html).
+A bid stands under ``reports/bids/<day>/`` as ``bids_<day>_v<N>.csv`` with its record (.json) and its page (.html).
 Nothing is overwritten: another bid is the next version, and the same inputs give the version that is there. The
 file is written only when the check finds nothing; where the solver finds nothing in time, or what it finds does not
-pass, a bid by the rule takes its place and says so.
+pass, the next rung of ``jobs.bid_ladder`` takes its place and says so.
 """
 
 from __future__ import annotations
@@ -17,44 +17,41 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version as installed_version
+from math import isfinite
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from pyomo.common.errors import PyomoException
 
 from jobs.bid_inputs import BidInputs, BidInputsMissingError, read_inputs
+from jobs.bid_ladder import Chosen, Search, climb_down, search_apart
 from market.money import yuan
+from market.periods import TIME_ZONE
 from market.periods import label as clock
-from market.profiles import profile
+from market.profiles import InterprovincialRules, profile
 from optimization.bid_check import BidLimits, problems
 from optimization.clearing import clear as market_clearing
-from optimization.evaluation import (
-    Clear,
-    flat_bid,
-    import_by_clearing,
-    imports,
-    outcome,
-    rule_bid,
-)
+from optimization.evaluation import Clear, flat_bid, import_by_clearing, imports, outcome
 from optimization.forecast import gap_fan
-from optimization.procurement import RULE, Solution, solve
-from optimization.purchase import Bid, Costs, Outcome, bid_frame, bid_mw
+from optimization.procurement import YESTERDAY, Solution
+from optimization.purchase import Bid, Costs, Outcome, bid_mw, bid_of
 from optimization.shadow_prices import Limit, binding_runs
-from reports.bid_page import KIND_ZH, LABEL_ZH, BidPack, bid_page
+from optimization.solver import HIGHS
+from reports.bid_page import KIND_ZH, LABEL_ZH, BidPack, bid_page, repeated_page
 from warehouse.home import Home
 from warehouse.lock import exclusive
 
 STAGE, ROUND = "day_ahead", 1
-COLUMNS = ("node", "date", "stage", "round", "period", "segment", "mw", "price_cny_per_mwh", "version")
+COLUMNS = (
+    *("node", "date", "stage", "round", "period", "segment"),
+    *("mw", "price_cny_per_mwh", "version", "submitted_at"),
+)
+DAYS_BACK = 7  # how old a bid may be that stands in for a day without data
 FAN = (0.1, 0.25, 0.75, 0.9)
 FLAT_PRICES = (10_000, 3_000)  # ruling 35
 FLAT_ZH = "平报 {price} 元/MWh"
-
-
-class BidRefusedError(ValueError):
-    """Neither the optimum nor the bid by the rule passes the check; the sentence lists what is wrong."""
 
 
 class NoBidYetError(LookupError):
@@ -80,11 +77,13 @@ class BidResult:
         bid = facts["bid"]
         if lang == "en":
             yield f"Bid {self.day} v{self.version}: {self.label}, {bid['segments']} segments, {bid['mwh']} MWh"
-            yield f"Expected cost {costs['model']['total']} 元; by clearing {costs['clearing']['total']} 元"
+            if costs:
+                yield f"Expected cost by clearing {costs['total']} 元; worst fifth {facts['cvar_worst_fifth_cny']:,.0f} 元"
             yield from (f"{name}: {cost['total']} 元" for name, cost in facts["comparison"].items())
         else:
             yield f"申报 {self.day} v{self.version}：{LABEL_ZH[self.label]}，{bid['segments']} 段，{bid['mwh']} MWh"
-            yield f"期望费用 {costs['model']['total']} 元；按出清规则校核 {costs['clearing']['total']} 元"
+            if costs:
+                yield f"期望费用(逐场景出清) {costs['total']} 元；最差五分之一平均 {facts['cvar_worst_fifth_cny']:,.0f} 元"
             yield from (f"{name}：{cost['total']} 元" for name, cost in facts["comparison"].items())
         if facts["reason"]:
             yield facts["reason"]
@@ -102,29 +101,39 @@ def make_bid(
     scenario_count: int = 6,
     seed: int = 0,
     time_limit: float = 20.0,
+    solver: str = HIGHS,
+    search: Search = search_apart,
     clear: Clear = market_clearing,
 ) -> BidResult:
     """Make the day-ahead bid of ``day`` with what was known at its gate, and write it.
 
-    as_of: revisions recorded later are not read; None for all. time_limit: seconds of search.
-    Raises BidInputsMissingError, BidRefusedError, warehouse.lock.HomeBusyError.
+    as_of: revisions recorded later are not read; None for all. time_limit: seconds for the solver. search: where
+    it runs, by default in a process of its own with a deadline. A day that cannot be read gets the newest bid of
+    the week before, as it was. Raises BidInputsMissingError only where there is none; warehouse.lock.HomeBusyError.
     """
     with exclusive(home, f"bid-{day}"):
-        inputs = read_inputs(
-            home,
-            day,
-            as_of=as_of,
-            profile_name=profile_name,
-            provincial_profile=provincial_profile,
-            scenario_count=scenario_count,
-            seed=seed,
-        )
+        try:
+            inputs = read_inputs(
+                home,
+                day,
+                as_of=as_of,
+                profile_name=profile_name,
+                provincial_profile=provincial_profile,
+                scenario_count=scenario_count,
+                seed=seed,
+            )
+        except BidInputsMissingError as missing:
+            before = _newest_before(home, day)
+            if before is None:
+                raise
+            return _repeat(home, day, before, str(missing), profile_name, provincial_profile)
         basis = {
             "inputs": list(inputs.deliveries),
             "profiles": {name: profile(name).sha256 for name in (profile_name, provincial_profile)},
             "scenario_count": scenario_count,
             "seed": seed,
             "time_limit_s": time_limit,
+            "solver_asked": solver,
             "software": installed_version("gridsettle"),
         }
         fingerprint = sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
@@ -133,7 +142,15 @@ def make_bid(
             newest = _read(home, day, versions[-1], made=False)
             if newest.facts["fingerprint"] == fingerprint:
                 return newest
-        chosen = _choose(inputs, _limits(home, inputs), time_limit)
+        before = _newest_before(home, day)
+        chosen = climb_down(
+            inputs,
+            _limits(home, inputs),
+            None if before is None else _bid_of_file(before.file),
+            search,
+            time_limit=time_limit,
+            solver=solver,
+        )
         return _write(home, inputs, chosen, {**basis, "fingerprint": fingerprint}, clear)
 
 
@@ -180,30 +197,62 @@ def show_bid(home: Home, day: date) -> Iterator[str]:
     yield from shown.facts["notes"]
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    bid: Bid
-    label: str
-    reason: str | None
-    solution: Solution | None
+def _newest_before(home: Home, day: date) -> BidResult | None:
+    """The newest bid of the days before, at most DAYS_BACK back, that was not itself a repetition."""
+    for back in range(1, DAYS_BACK + 1):
+        earlier = day - timedelta(days=back)
+        versions = _versions(home, earlier)
+        if versions:
+            found = _read(home, earlier, versions[-1], made=False)
+            if found.label != YESTERDAY:
+                return found
+    return None
 
 
-def _choose(inputs: BidInputs, limits: BidLimits, time_limit: float) -> _Chosen:
-    """The optimum if it passes, else the bid by the rule, else a refusal."""
-    problem = inputs.problem
-    try:
-        solution = solve(problem, time_limit=time_limit)
-        wrong = problems(bid_frame(solution.bid, inputs.node), limits)
-        if not wrong:
-            return _Chosen(solution.bid, solution.label, None, solution)
-        reason = f"The optimised bid does not pass the check ({wrong[0]}); this bid follows the rule."
-    except (PyomoException, RuntimeError) as failed:
-        reason = f"{failed} This bid follows the rule."
-    fallback = rule_bid(problem)
-    wrong = problems(bid_frame(fallback, inputs.node), limits)
-    if wrong:
-        raise BidRefusedError(f"No bid for {inputs.day} passes the check: {' '.join(wrong)}")
-    return _Chosen(fallback, RULE, reason, None)
+def _bid_of_file(file: Path) -> Bid:
+    rows = pd.read_csv(file)
+    return bid_of(
+        zip(rows["period"].tolist(), rows["mw"].tolist(), rows["price_cny_per_mwh"].tolist(), strict=True)
+    )
+
+
+def _repeat(
+    home: Home, day: date, before: BidResult, why: str, profile_name: str, provincial: str
+) -> BidResult:
+    """The bid of an earlier day for a day of which too little is known to judge one."""
+    bid = _bid_of_file(before.file)
+    reason = f"{why} This bid repeats that of {before.day}."
+    basis = {"repeats": f"{before.day} v{before.version}", "because": why}
+    fingerprint = sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+    versions = _versions(home, day)
+    if versions:
+        newest = _read(home, day, versions[-1], made=False)
+        if newest.facts["fingerprint"] == fingerprint:
+            return newest
+    rules, (settled, _) = profile(profile_name).traded, profile(provincial).settled
+    number = (versions or [0])[-1] + 1
+    table = _csv(bid, settled.home_node, day, number, _gate(day, rules))
+    facts = {
+        "day": day.isoformat(),
+        "node": settled.home_node,
+        "version": number,
+        "label": YESTERDAY,
+        "reason": reason,
+        "bid": {
+            "segments": len(bid),
+            "mwh": f"{bid_mw(bid).sum() / 4:.2f}",
+            "sha256": sha256(table).hexdigest(),
+        },
+        "solver": "none",
+        "costs": {},
+        "comparison": {},
+        "limits": [],
+        "notes": [reason],
+        **basis,
+        "fingerprint": fingerprint,
+    }
+    page = repeated_page(day, number, reason, bid, facts["bid"]["sha256"])
+    return _keep(home, day, number, table, facts, page)
 
 
 def _limits(home: Home, inputs: BidInputs) -> BidLimits:
@@ -231,11 +280,10 @@ def _heading(bid: pd.DataFrame, node: str) -> Iterator[str]:
             yield f"The bid is for {column} {found}; a day-ahead bid of this house is for {wanted}."
 
 
-def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any], clear: Clear) -> BidResult:
+def _write(home: Home, inputs: BidInputs, chosen: Chosen, basis: dict[str, Any], clear: Clear) -> BidResult:
     problem, bid, day = inputs.problem, chosen.bid, inputs.day
     number = (_versions(home, day) or [0])[-1] + 1
-    table = _csv(bid, inputs, number)
-    by_model = outcome(imports(bid, problem), problem)
+    table = _csv(bid, inputs.node, day, number, _gate(day, problem.rules))
     cleared = outcome(import_by_clearing(bid, problem, inputs.paths, clear), problem)
     others = {FLAT_ZH.format(price=price): flat_bid(problem, price) for price in FLAT_PRICES} | {"不购电": ()}
     comparison = {name: outcome(imports(other, problem), problem) for name, other in others.items()}
@@ -250,13 +298,13 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
         "reason": chosen.reason,
         "bid": {"segments": len(bid), "mwh": f"{bid_mw(bid).sum() / 4:.2f}", "sha256": digest},
         "objective_cny": None if solution is None else solution.objective_cny,
-        "bound_cny": None if solution is None else solution.bound_cny,
-        "relative_gap": None if solution is None else solution.relative_gap,
+        "bound_cny": None if solution is None or not isfinite(solution.bound_cny) else solution.bound_cny,
+        "relative_gap": _gap(solution),
         "solver": "none" if solution is None else solution.solver,
-        "costs": {"model": _costs(by_model.expected()), "clearing": _costs(cleared.expected())},
-        "cvar_worst_fifth_cny": round(by_model.cvar_cny(), 2),
+        "costs": _costs(cleared.expected()),
+        "cvar_worst_fifth_cny": round(cleared.cvar_cny(), 2),
         "comparison": {name: _costs(other.expected()) for name, other in comparison.items()},
-        "scenarios": _scenarios(inputs, by_model),
+        "scenarios": _scenarios(inputs, cleared),
         "limits": [asdict(one) for run in binding_runs(limits) for one in run],
         "notes": list(inputs.notes),
         **basis,
@@ -273,15 +321,18 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
             problem=problem,
             fan=_fan(inputs),
             bid=bid,
-            outcome=by_model,
-            cleared=cleared,
+            outcome=cleared,
             comparison=comparison,
             limits=limits,
-            relative_gap=None if solution is None else solution.relative_gap,
+            relative_gap=_gap(solution),
             solver=facts["solver"],
             notes=inputs.notes,
         )
     )
+    return _keep(home, day, number, table, facts, page)
+
+
+def _keep(home: Home, day: date, number: int, table: bytes, facts: dict[str, Any], page: str) -> BidResult:
     record = json.dumps(facts, ensure_ascii=False, indent=1).encode()
     # The CSV comes last: a version exists when its bid file does.
     for suffix, content in (("html", page.encode()), ("json", record), ("csv", table)):
@@ -289,14 +340,15 @@ def _write(home: Home, inputs: BidInputs, chosen: _Chosen, basis: dict[str, Any]
     return _read(home, day, number, made=True)
 
 
-def _csv(bid: Bid, inputs: BidInputs, number: int) -> bytes:
+def _csv(bid: Bid, node: str, day: date, number: int, gate: datetime) -> bytes:
+    """The rows of the bids table. A bid counts as submitted when the gate closes: what stands then is what counts."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(
         (
-            inputs.node,
-            inputs.day,
+            node,
+            day,
             STAGE,
             ROUND,
             one.period,
@@ -304,10 +356,19 @@ def _csv(bid: Bid, inputs: BidInputs, number: int) -> bytes:
             one.mw,
             one.price_cny_per_mwh,
             number,
+            gate.isoformat(),
         )
         for one in bid
     )
     return text.getvalue().encode()
+
+
+def _gate(day: date, rules: InterprovincialRules) -> datetime:
+    return datetime.combine(day - timedelta(days=1), rules.gate_closure, ZoneInfo(TIME_ZONE))
+
+
+def _gap(solution: Solution | None) -> float | None:
+    return None if solution is None or not isfinite(solution.bound_cny) else solution.relative_gap
 
 
 def _costs(costs: Costs) -> dict[str, str]:
@@ -315,12 +376,12 @@ def _costs(costs: Costs) -> dict[str, str]:
     return {**parts, "total": str(costs.total_cny)}
 
 
-def _scenarios(inputs: BidInputs, by_model: Outcome) -> dict[str, Any]:
+def _scenarios(inputs: BidInputs, cleared: Outcome) -> dict[str, Any]:
     scenarios, history = inputs.problem.scenarios, inputs.history
     return {
         "names": list(scenarios.names),
         "probability": [round(float(share), 9) for share in scenarios.probability],
-        "cost_cny": [round(float(cost), 2) for cost in by_model.scenario_cost_cny()],
+        "cost_cny": [round(float(cost), 2) for cost in cleared.scenario_cost_cny()],
         "history_days": [day.isoformat() for day in history.days],
         "left_out": {day.isoformat(): why for day, why in history.left_out.items()},
     }
@@ -337,11 +398,11 @@ def _folder(home: Home, day: date) -> Path:
 
 
 def _file(home: Home, day: date, number: int, suffix: str) -> Path:
-    return _folder(home, day) / f"bid_{day}_v{number}.{suffix}"
+    return _folder(home, day) / f"bids_{day}_v{number}.{suffix}"
 
 
 def _versions(home: Home, day: date) -> list[int]:
-    found = _folder(home, day).glob(f"bid_{day}_v*.csv")
+    found = _folder(home, day).glob(f"bids_{day}_v*.csv")
     return sorted(int(path.stem.rpartition("_v")[2]) for path in found)
 
 

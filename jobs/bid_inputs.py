@@ -23,7 +23,6 @@ from market.tables import TABLES
 from optimization import scenarios as draw_scenarios
 from optimization.forecast import ErrorHistory, FloatArray, PreBalance, error_history
 from optimization.purchase import DemandResponse, Procurement
-from optimization.scenarios import Scenarios
 from optimization.supply import Supply, supply
 from warehouse.curves import curve_days, curve_inputs
 from warehouse.home import Home
@@ -140,7 +139,7 @@ def read_inputs(
         supply=own,
         scenarios=drawn,
         demand_response=_demand_response(home, day, as_of),
-        need_limit_mw=_need_limit(drawn, curtailed),
+        need_limit_mw=_need_limit(shortage, history, curtailed),
         provincial_price=_provincial_price(today.get((PRECLEAR, node), {}).get(day), prices, own, notes),
         value_of_lost_load=float(provincial.value_of_lost_load_cny_per_mwh),
         rules=rules,
@@ -309,9 +308,11 @@ def _demand_response(home: Home, day: date, as_of: datetime | None) -> tuple[Dem
 
 
 def _need_limit(
-    drawn: Scenarios, curtailed: FloatArray | None
+    shortage: FloatArray, history: ErrorHistory, curtailed: FloatArray | None
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    need = np.ceil(drawn.largest_gap_mw() - 1e-9).astype(np.int64)
+    """The most that may be bid: the forecast shortage with the worst error of the history, whatever was drawn."""
+    worst = history.net_load_mw.max(axis=0, initial=0.0)
+    need = np.ceil(np.maximum(shortage + worst, 0.0) - 1e-9).astype(np.int64)
     return need if curtailed is None else np.where(np.nan_to_num(curtailed) > 0, 0, need)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ingest.deliver import deliver_many
 from jobs.bid import make_bid
+from jobs.bid_ladder import search_here
 from jobs.progress import Progress, silent
 from jobs.report import write_reports
 from jobs.settle_month import settle
@@ -54,7 +55,7 @@ def run_demo(
     create(home)
     files = sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".parquet", ".xlsx"))
     deliver_many(home, list(progress(files, "ingest", total=len(files))))
-    bids = [make_bid(home, day) for day in progress([BID_DAY], "bid", total=1)]
+    bids = [make_bid(home, day, search=search_here) for day in progress([BID_DAY], "bid", total=1)]
     done = settle(home, MONTH, progress=progress)
     written = write_reports(home, done.run.run_id, lang=lang, progress=progress)
     totals = done.run.manifest["totals"]

@@ -17,20 +17,23 @@ is chosen with hindsight, and cost and MW in the model are those of clearing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
 from optimization import solver as solvers
+from optimization.conflict import conflicts
 from optimization.curve_search import MeritOrder, Worth, merit_order, mw_grid, price_levels, search
 from optimization.purchase import HOURS, Bid, Procurement, bid_of
 from optimization.response import add_response, add_risk
 from optimization.shadow_prices import Limit, shadow_prices
 from optimization.single_buyer import Cleared, Curve, FloatArray, PeriodMarket, clear_curves
 
-OPTIMUM, INCUMBENT, RULE, YESTERDAY, NO_NEED = "optimum", "incumbent", "rule", "yesterday", "no_need"
+OPTIMUM, INCUMBENT, RULE, TABLE = "optimum", "incumbent", "rule", "table"
+YESTERDAY, NOTHING, NO_NEED = "yesterday", "nothing", "no_need"
 GAP = (
     2e-3  # of cost and risk; closing to 1e-3 takes three times as long and gave the same bids (decision 0029)
 )
@@ -104,11 +107,21 @@ class _Choice:
     answer: solvers.Answer
 
 
-def solve(problem: Procurement, *, time_limit: float = 20.0, solver: str = solvers.HIGHS) -> Solution:
+def solve(
+    problem: Procurement,
+    *,
+    time_limit: float = 20.0,
+    solver: str = solvers.HIGHS,
+    report: Callable[[Solution], None] | None = None,
+) -> Solution:
     """The bid of least expected cost and risk, with the shadow prices of the limits.
 
-    time_limit: seconds for the solver in all. Raises NoBidFoundError when it ends without a choice.
+    time_limit: seconds for the solver in all. report: called with every choice on the way, without limits, so that
+    a caller who must stop has the last one. Raises NoBidFoundError when it ends without a choice, and names the
+    limits in conflict where there is none.
     """
+    if not np.isfinite(problem.scenarios.gap_mw).all():
+        raise NoBidFoundError("The gap of a scenario is no number; look at the forecasts of the day.")
     periods = problem.open_periods()
     if not periods:
         return Solution((), NO_NEED, 0.0, 0.0, (), "none")
@@ -118,19 +131,27 @@ def solve(problem: Procurement, *, time_limit: float = 20.0, solver: str = solve
         market = problem.market(t)
         state[t] = _Period(market, merit_order(market), int(limit[t - 1]))
         state[t].judge([(), *_first_curves(problem, state[t], t)])
-    choice = _choose(problem, state, time_limit * SEARCH_SHARE, solver, FIRST_GAP)
+    alone = {t: _best_alone(problem, one, t) for t, one in state.items()}
+    choice = _choose(problem, state, alone, time_limit * SEARCH_SHARE, solver, FIRST_GAP)
     for _ in range(ROUNDS - 1):
+        if report is not None:
+            report(replace(_solution(state, choice), label=INCUMBENT))
         for t in periods:
             state[t].judge(_second_curves(problem, state[t], t, choice))
-        choice = _choose(problem, state, time_limit * (1 - SEARCH_SHARE) / (ROUNDS - 1), solver, GAP)
-    bid = bid_of((t, mw, price) for t in periods for mw, price in state[t].curves[choice.curve[t]])
+        seconds = time_limit * (1 - SEARCH_SHARE) / (ROUNDS - 1)
+        choice = _choose(problem, state, choice.curve, seconds, solver, GAP)
+    solution = _solution(state, choice)
+    return replace(solution, limits=tuple(shadow_prices(problem, solution.bid)[1]))
+
+
+def _solution(state: dict[int, _Period], choice: _Choice) -> Solution:
     answer = choice.answer
     return Solution(
-        bid=bid,
+        bid=bid_of((t, mw, price) for t, one in state.items() for mw, price in one.curves[choice.curve[t]]),
         label=OPTIMUM if answer.optimal else INCUMBENT,
         objective_cny=answer.objective,
         bound_cny=answer.bound,
-        limits=tuple(shadow_prices(problem, bid)[1]),
+        limits=(),
         solver=answer.solver,
         judged=sum(len(one.curves) for one in state.values()),
     )
@@ -162,11 +183,25 @@ def build(problem: Procurement, state: dict[int, Any]) -> Any:
 
 
 def _choose(
-    problem: Procurement, state: dict[int, _Period], time_limit: float, solver: str, gap: float
+    problem: Procurement,
+    state: dict[int, _Period],
+    begin: dict[int, int],
+    time_limit: float,
+    solver: str,
+    gap: float,
 ) -> _Choice:
+    """begin: a curve for every period to start from, so that there is a choice however short the time."""
     model = build(problem, state)
-    answer = solvers.run(model, solver=solver, time_limit=time_limit, gap=gap)
+    start = [(one, float(begin[t] == c)) for (t, c), one in model.chosen.items()]
+    answer = solvers.run(model, solver=solver, time_limit=time_limit, gap=gap, start=start)
+    if not answer.found:  # too little time even to look at the start: complete it, which is linear
+        for one, value in start:
+            one.fix(value)
+        answer = replace(solvers.run(model, solver=solver), optimal=False, bound=float("-inf"))
     if not answer.found:
+        wrong = conflicts(problem)
+        if wrong:
+            raise NoBidFoundError(" ".join(one.sentence() for one in wrong))
         raise NoBidFoundError(
             f"The solver stopped after {time_limit:g} s without a bid ({answer.reason}); "
             "give it more time, or bid by the rule."
@@ -177,6 +212,14 @@ def _choose(
         response[s, t - 1] = pyo.value(mw)
     cost = np.array([pyo.value(model.scenario_cost[s]) for s in range(len(problem.scenarios.names))])
     return _Choice(curve, response, _tail(problem, cost), answer)
+
+
+def _best_alone(problem: Procurement, one: _Period, t: int) -> int:
+    """The curve of least expected cost if nothing but orderly use closed the gap."""
+    gap, mw = problem.scenarios.gap_mw[:, t - 1], one.mw()
+    short, surplus = np.maximum(gap - mw, 0.0), np.maximum(mw - gap, 0.0)
+    left = problem.value_of_lost_load * short - float(problem.provincial_price[t - 1]) * surplus
+    return int(np.argmin((one.cost() + HOURS * left) @ problem.scenarios.probability))
 
 
 def _tail(problem: Procurement, cost: FloatArray) -> FloatArray:

@@ -129,6 +129,7 @@ class Procurement:
     need_limit_mw: (96,) most that may be bid (declared need of the pre-balance, S14 A.4). provincial_price: (96,)
     元/MWh a surplus MWh is worth, 0 where unknown. import_limit_mw: (96,) most that may come in over all paths
     together, None without one. The bid minimises expected cost + risk_weight x CVaR of the worst risk_share.
+    orderly_use_mw: (96,) most that may be cut by orderly use, None without limit.
     """
 
     supply: Supply
@@ -142,6 +143,7 @@ class Procurement:
     import_limit_mw: FloatArray | None = None
     risk_weight: float = 0.2
     risk_share: float = 0.2
+    orderly_use_mw: FloatArray | None = None
 
     @cached_property
     def landed(self) -> FloatArray:
@@ -167,7 +169,13 @@ class Procurement:
         """What closes the balance: orderly use, surplus, then the commitments given."""
         none, endless = np.zeros(PERIODS), np.full(PERIODS, np.inf)
         return (
-            Commitment("orderly_use", endless, np.full(PERIODS, self.value_of_lost_load), none, none),
+            Commitment(
+                "orderly_use",
+                endless if self.orderly_use_mw is None else self.orderly_use_mw,
+                np.full(PERIODS, self.value_of_lost_load),
+                none,
+                none,
+            ),
             Commitment("surplus", none, none, endless, -self.provincial_price),
             *self.commitments,
         )

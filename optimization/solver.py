@@ -6,7 +6,7 @@ constraint (docs/benchmarks.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +49,25 @@ class Handed:
 
 
 def run(
-    model: Any, *, solver: str = HIGHS, time_limit: float | None = None, gap: float | None = None
+    model: Any,
+    *,
+    solver: str = HIGHS,
+    time_limit: float | None = None,
+    gap: float | None = None,
+    start: Sequence[tuple[Any, float]] = (),
 ) -> Answer:
-    """Solve on one thread with a fixed seed. Raises SolverError; an infeasible model is an Answer, not an error."""
+    """Solve on one thread with a fixed seed. Raises SolverError; an infeasible model is an Answer, not an error.
+
+    start: (variable, value) of a plan to begin with, for HiGHS.
+    """
     if solver == HIGHS:
-        return _highs(hand_over(model), time_limit, gap)
+        handed = hand_over(model)
+        if start:
+            place = {id(variable): n for n, variable in enumerate(handed.columns)}
+            known = [(place[id(variable)], value) for variable, value in start if id(variable) in place]
+            index, values = (np.array(one) for one in zip(*known, strict=True))
+            handed.highs.setSolution(len(known), index.astype(np.int32), values.astype(np.float64))
+        return _highs(handed, time_limit, gap)
     other = pyo.SolverFactory(solver)
     if not other.available(exception_flag=False):
         raise SolverError(f"Pyomo finds no solver {solver}; install it or leave the option away for HiGHS.")

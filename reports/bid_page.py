@@ -21,11 +21,20 @@ from plotly.offline import get_plotlyjs
 
 from market.money import yuan
 from market.periods import LABELS, label
-from optimization.procurement import INCUMBENT, NO_NEED, OPTIMUM, RULE
+from optimization.curve_search import merit_order
+from optimization.procurement import INCUMBENT, NO_NEED, NOTHING, OPTIMUM, RULE, TABLE, YESTERDAY
 from optimization.purchase import Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
 
-LABEL_ZH = {OPTIMUM: "最优解", INCUMBENT: "限时可行解", RULE: "规则兜底报价", NO_NEED: "无缺口，不申报"}
+LABEL_ZH = {
+    OPTIMUM: "最优解",
+    INCUMBENT: "限时可行解",
+    RULE: "规则兜底报价",
+    TABLE: "系数表兜底报价",
+    YESTERDAY: "沿用前日报价",
+    NOTHING: "不申报(兜底)",
+    NO_NEED: "无缺口，不申报",
+}
 KIND_ZH = {
     "transfer_capability": "通道可用输电能力",
     "need": "申报需求上限",
@@ -40,7 +49,7 @@ INK, BLUE, RED, GREEN, GREY = "#1f2933", "#1f5fa8", "#b3261e", "#2e7d4f", "#8a94
 class BidPack:
     """What the page shows. fan: share -> (96,) MW of the gap. comparison: name -> outcome under the same scenarios.
 
-    cleared: the bid judged by clearing the market against each scenario's offers.
+    outcome: the bid judged by clearing the market against each scenario's offers.
     """
 
     day: date
@@ -54,7 +63,6 @@ class BidPack:
     fan: Mapping[float, NDArray[np.float64]]
     bid: Bid
     outcome: Outcome
-    cleared: Outcome
     comparison: Mapping[str, Outcome]
     limits: Sequence[Limit]
     relative_gap: float | None
@@ -81,10 +89,7 @@ def bid_page(pack: BidPack) -> str:
         figures={"gap": _gap_figure(pack), "curve": _curve_figure(pack), "merit": _merit_figure(pack)},
         peak=label(_peak(pack)),
         periods=_period_rows(pack),
-        costs=[
-            ("模型(各场景逐一出清)", pack.outcome.expected()),
-            ("出清程序复核", pack.cleared.expected()),
-        ],
+        own=pack.outcome.expected(),
         comparison=_comparison_rows(pack),
         scenarios=[
             (name, f"{weight:.1%}", gap.sum() / 4, cost, short.sum() / 4)
@@ -104,6 +109,20 @@ def bid_page(pack: BidPack) -> str:
     )
 
 
+def repeated_page(day: date, version: int, reason: str, bid: Bid, sha256: str) -> str:
+    """The page of a bid that repeats an earlier day's, because too little is known to judge one."""
+    environment = Environment(loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("bid_repeated.html.j2").render(
+        day=day,
+        version=version,
+        reason=reason,
+        bid=bid,
+        sha256=sha256,
+        label_zh=LABEL_ZH[YESTERDAY],
+        clock=label,
+    )
+
+
 def _money(value: Any) -> str:
     amount = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     return f"{amount:,.2f}"
@@ -117,7 +136,7 @@ def _peak(pack: BidPack) -> int:
 def _period_rows(pack: BidPack) -> list[dict[str, Any]]:
     scenarios, expected = pack.problem.scenarios, pack.problem.scenarios.expected_gap_mw()
     mw, capability = bid_mw(pack.bid), pack.problem.capability_mw
-    imported = scenarios.probability @ pack.cleared.import_mw
+    imported = scenarios.probability @ pack.outcome.import_mw
     short = scenarios.probability @ pack.outcome.short_mw
     return [
         {
@@ -130,13 +149,35 @@ def _period_rows(pack: BidPack) -> list[dict[str, Any]]:
             "segments": [one for one in pack.bid if one.period == t],
             "imported": imported[t - 1],
             "short": short[t - 1],
+            "next": _next_best(pack, t, float(mw[t - 1])),
         }
         for t in (int(period) for period in scenarios.at_risk())
     ]
 
 
+def _next_best(pack: BidPack, t: int, bid: float) -> tuple[str, float]:
+    """The cheapest means beyond the bid: the mean landed price of the next import, a programme, orderly use."""
+    problem, merit = pack.problem, merit_order(pack.problem.market(t))
+    following = np.where(merit.below + merit.width > bid + 1e-6, merit.landed, np.inf).min(axis=1)
+    options = [
+        ("需求响应 " + one.program_id, one.cny_per_mw(one.minimum_periods) / (one.minimum_periods / 4))
+        for one in problem.demand_response
+    ]
+    options.append(("有序用电", problem.value_of_lost_load))
+    if np.isfinite(following).all() and bid < problem.capability_mw[t - 1] - 1:
+        options.append(("省间现货", float(problem.scenarios.probability @ following)))
+    return min(options, key=lambda option: option[1])
+
+
 def _comparison_rows(pack: BidPack) -> list[tuple[str, Costs, Decimal]]:
     own = pack.outcome.expected()
+    return [
+        ("本报价", own, Decimal(0)),
+        *_others(pack, own),
+    ]
+
+
+def _others(pack: BidPack, own: Costs) -> list[tuple[str, Costs, Decimal]]:
     return [
         (name, outcome.expected(), yuan(outcome.expected().total_fen - own.total_fen))
         for name, outcome in pack.comparison.items()
@@ -240,14 +281,12 @@ def _gap_figure(pack: BidPack) -> str:
 def _curve_figure(pack: BidPack) -> str:
     problem, t = pack.problem, _peak(pack)
     figure = go.Figure()
+    merit = merit_order(problem.market(t))
     for s, name in enumerate(problem.scenarios.names):
-        landed = problem.landed[s, :, t - 1]
-        carried = problem.supply.carried(landed, t)
-        order = [
-            p for p in np.argsort(landed, kind="stable") if np.isfinite(landed[p]) and np.isfinite(carried[p])
-        ]
-        power = np.concatenate([[0.0], np.cumsum(carried[order])])
-        price = np.append(landed[order], landed[order][-1:])
+        offered = np.isfinite(merit.landed[s]) & np.isfinite(merit.width[s]) & (merit.width[s] > 0)
+        landed = merit.landed[s][offered]
+        power = np.concatenate([[0.0], np.cumsum(merit.width[s][offered])])
+        price = np.append(landed, landed[-1:])
         figure.add_scatter(
             x=power.round(1), y=price.round(2), line={"shape": "hv", "color": GREY, "width": 1}, name=name
         )

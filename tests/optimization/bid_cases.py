@@ -68,7 +68,7 @@ def problem(
         gap_mw=gap_mw,
         seller_price=seller_price,
     )
-    limit = np.ceil(scenarios.largest_gap_mw()).astype(np.int64)
+    limit = np.ceil(np.nan_to_num(scenarios.largest_gap_mw())).astype(np.int64)
     if need is not None:
         limit = np.where(limit > 0, need, 0)
     return Procurement(

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimization.bid_check import BidLimits, problems
+from optimization.conflict import conflicts
 from optimization.evaluation import flat_bid, imports, outcome
-from optimization.procurement import NO_NEED, OPTIMUM, NoBidFoundError, solve
+from optimization.procurement import INCUMBENT, NO_NEED, OPTIMUM, NoBidFoundError, solve
 from optimization.purchase import Commitment, Segment, bid_frame, curves_of
 from optimization.shadow_prices import binding_runs, shadow_prices
 from optimization.single_buyer import clear_curves
@@ -110,9 +111,32 @@ def test_what_is_not_met_by_any_path_is_not_bid_and_lost():
     assert solve(case).objective_cny == pytest.approx(40 * 0.25 * 20_000)
 
 
-def test_a_search_that_ends_without_a_bid_says_so_instead_of_returning_nothing():
-    with pytest.raises(NoBidFoundError, match="without a bid"):
-        solve(random_case(3), time_limit=0.0)
+def test_without_any_time_the_best_curves_by_themselves_are_the_incumbent():
+    case = random_case(3)
+    hurried, patient = solve(case, time_limit=0.0), solve(case)
+    assert hurried.label == INCUMBENT
+    assert cost(hurried.bid, case) == pytest.approx(hurried.objective_cny, abs=0.02)
+    assert patient.objective_cny <= hurried.objective_cny + 0.01
+
+
+def test_limits_that_cannot_be_met_together_are_named():
+    case = problem([[300, 9_000]], [[100]], {"S1": 30, "S2": 0}, demand_response=[programme("DR", 20)])
+    tight = replace(case, orderly_use_mw=np.full(96, 40.0))
+    with pytest.raises(NoBidFoundError) as refused:
+        solve(tight)
+    # 100 MW of gap against 30 MW of import, 20 MW of response and 40 MW of orderly use
+    assert str(refused.value) == (
+        "Period 77 (19:15): 10 MW of the gap cannot be closed by orderly use (40 MW), programme DR (20 MW), "
+        "transfer capability (30 MW) together; raise one of them or correct the forecast."
+    )
+    assert conflicts(replace(case, orderly_use_mw=np.full(96, 50.0))) == []
+    assert conflicts(case) == []
+
+
+def test_a_forecast_that_is_no_number_is_refused_before_any_search():
+    case = problem([[300, 9_000]], [[np.nan]], {"S1": 30, "S2": 0})
+    with pytest.raises(NoBidFoundError, match="no number"):
+        solve(case)
 
 
 def judged_again(case, bid, limit, step):
