@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.accepted import Accepted, accepted_day, measured_wh
 from jobs.roster import OUTSIDE, DayRoster, Index, Roster
 from market.curves import MISSING, is_missing
 from market.money import IntArray, half_up_array, scaled
 from market.periods import LABELS, PERIODS, Month
 from market.profiles import ProvincialRules, on
-from market.tables import Quality
 from settlement.capacity import capacity_curve
 from settlement.day import Contracts, MarketDay, Prices
 from settlement.findings import Finding, Severity
@@ -30,7 +30,7 @@ from settlement.prices import hourly_user_price
 from warehouse.curves import CurveDay, curve_days
 from warehouse.home import Home
 
-MONTH_CURVES = ("meter_readings", "positions", "contract_curves", "prices")
+MONTH_CURVES = ("meter_readings", "meter_quality", "positions", "contract_curves", "prices")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class MonthInputs:
     span_energy[s, i], span_measured[s, i]: Wh of roster.metered[i] in the s-th span of the roster, and of it by
     measured readings; span_incomplete where a reading of it is missing. energy, measured, incomplete: of the month.
     use_of[day]: (users + generators, 96) kept for the days in ``keep``. only: stream this day of the month alone.
+    accepted: what the run settles in the place of raw readings.
     """
 
     def __init__(
@@ -79,10 +80,12 @@ class MonthInputs:
         as_of: datetime | None,
         keep: frozenset[date] = frozenset(),
         only: date | None = None,
+        accepted: Accepted | None = None,
     ) -> None:
         self._home, self._month, self._rules, self._as_of = home, month, rules, as_of
         self._imports, self._keep = imports, keep
         self._days = tuple(month.days()) if only is None else (only,)
+        self._accepted: Accepted = accepted or {}
         self.roster = roster
         shape = (len(roster.spans), len(roster.metered))
         self.span_energy, self.span_measured = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -140,7 +143,10 @@ class MonthInputs:
 
     def _day(self, day: date, roster: DayRoster, curves: Mapping[str, CurveDay | None]) -> MarketDay:
         users = self.roster.users
-        energy = self._energy(day, roster, curves["meter_readings"])
+        readings = accepted_day(
+            day, curves["meter_readings"], curves["meter_quality"], self._accepted.get(day)
+        )
+        energy = self._energy(day, roster, readings)
         delivered = energy[len(users) : self.roster.residents_row]
         generation = np.where(is_missing(delivered), MISSING, -delivered)
         nonmarket, mechanism = self._outside_market(day, roster, energy[: len(users)], generation)
@@ -192,10 +198,7 @@ class MonthInputs:
                     self._gap("missing_reading", roster, meters.place[row], day)
                 touched = np.concatenate([touched, meters.participant[gaps]])
                 wh = np.where(is_missing(wh), 0, wh)
-            measured = np.zeros(len(wh), np.bool_)
-            if curve.quality is not None:
-                measured = _rows_of(_equal(curve.quality, Quality.MEASURED), meters.used)
-            self._account(roster.number, meters.participant, wh, measured, gaps)
+            self._account(roster.number, meters.participant, wh, _taken(curve.quality, meters.used), gaps)
             wh[meters.delivering] *= -1
             ordered = _rows_of(wh, meters.order)
             if len(meters.starts) == len(ordered):
@@ -213,13 +216,18 @@ class MonthInputs:
         self._gaps[Gap(what, str(roster.meter_ids[place]), who)].append(day)
 
     def _account(
-        self, span: int, participant: Index, wh: IntArray, measured: np.ndarray, gaps: np.ndarray | None
+        self,
+        span: int,
+        participant: Index,
+        wh: IntArray,
+        quality: pa.StringArray | None,
+        gaps: np.ndarray | None,
     ) -> None:
-        totals = np.abs(wh.sum(axis=1))
+        totals, measured = np.abs(wh.sum(axis=1)), np.abs(measured_wh(wh, quality))
         if gaps is not None:
-            totals[gaps] = 0
+            totals[gaps] = measured[gaps] = 0
         np.add.at(self.span_energy[span], participant, totals)
-        np.add.at(self.span_measured[span], participant, np.where(measured, totals, 0))
+        np.add.at(self.span_measured[span], participant, measured)
 
     def _meters_of(self, roster: DayRoster, curve: CurveDay | None) -> _Meters:
         """How the day's curves, in their own order, belong to meters and settling rows; kept while keys stay."""
@@ -456,6 +464,10 @@ def _share_of(energy: IntArray, ppm: IntArray) -> IntArray:
 
 def _rows_of(values: np.ndarray, rows: Index | None) -> np.ndarray:
     return values if rows is None else values[rows]
+
+
+def _taken(texts: pa.StringArray | None, rows: Index | None) -> pa.StringArray | None:
+    return texts if texts is None or rows is None else texts.take(pa.array(rows))
 
 
 def _span(rows: Index) -> slice | Index:

@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs import access, actor
+from jobs.accepted import Accepted, accepted_days, accepted_of_run, measured_wh
 from jobs.dr_report import write_allocation_page
 from jobs.month_inputs import MonthInputs
 from jobs.progress import Progress, silent
@@ -29,7 +31,7 @@ from market.curves import MISSING, filled, is_missing
 from market.money import IntArray
 from market.periods import PERIODS, Month
 from market.profiles import profile
-from market.tables import ParticipantKind, Quality
+from market.tables import ParticipantKind
 from reports.content import EventWindow, Party, RunContent, RunHead
 from reports.labels import Labels
 from reports.lines_csv import lines_csv
@@ -40,7 +42,7 @@ from reports.workbook import province_workbook
 from settlement.metering import wh_of_reading
 from settlement.run_life import Deed, Standing, State
 from warehouse import runs
-from warehouse.curves import CurveDay, curve_days, curve_inputs
+from warehouse.curves import CurveDay, curve_inputs
 from warehouse.home import Home
 from warehouse.printed import log_print
 from warehouse.records import read_records
@@ -176,12 +178,13 @@ class _Known:
         settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]
         taken, use, price = [], [], []
-        for day in MonthInputs(self._home, month, roster, rules, {}, self._as_of).days():
+        accepted = accepted_of_run(self._run.folder)
+        for day in MonthInputs(self._home, month, roster, rules, {}, self._as_of, accepted=accepted).days():
             taken.append(np.concatenate([day.use, day.generation])[rows])
             use.append(_sum(np.concatenate([day.use, day.residents[None, :]])))
             price.append(day.prices.user_real_time)
         by_row = np.stack(taken, axis=1)
-        meters = MeterDays(self._home, month, roster, self._as_of, set(wanted))
+        meters = MeterDays(self._home, month, roster, self._as_of, set(wanted), accepted)
         curves = {who: Curve(days, by_row[row], meters.estimated[who]) for row, who in enumerate(settling)}
         curves |= {who: Curve(days, energy, meters.estimated[who]) for who, energy in meters.own.items()}
         return curves, Province(days, np.stack(use), np.stack(price))
@@ -256,7 +259,13 @@ class MeterDays:
     """
 
     def __init__(
-        self, home: Home, month: Month, roster: Roster, as_of: datetime | None, wanted: Set[str]
+        self,
+        home: Home,
+        month: Month,
+        roster: Roster,
+        as_of: datetime | None,
+        wanted: Set[str],
+        accepted: Accepted,
     ) -> None:
         days = tuple(month.days())
         second = [row for row, who in enumerate(roster.metered) if roster.kind[who] in SECOND_LAYER]
@@ -266,12 +275,12 @@ class MeterDays:
         own_row[shown] = np.arange(len(shown))
         settling = np.array([*roster.users, *roster.generators], dtype=object)
         self.estimated: dict[str, dict[date, int]] = defaultdict(dict)
-        for curve in curve_days(home, "meter_readings", month.first, month.after, as_of=as_of):
+        for curve in accepted_days(home, month, as_of, accepted):
             today = roster.on(curve.date)
             wh, measured = _meter_energy(curve, today)
             row = own_row[today.participant]
             energy[:, days.index(curve.date)] = _added(wh[row >= 0], row[row >= 0], len(shown))
-            guessed = np.where(measured, 0, np.abs(filled(wh)).sum(axis=1))
+            guessed = np.abs(filled(wh)).sum(axis=1) - measured
             customers = np.zeros(len(roster.metered), np.int64)
             np.add.at(customers, today.participant, guessed)
             book = np.zeros(len(settling) + 1, np.int64)
@@ -286,16 +295,17 @@ class MeterDays:
             self.estimated[str(who[place])][day] = int(wh[place])
 
 
-def _meter_energy(curve: CurveDay, roster: DayRoster) -> tuple[IntArray, NDArray[np.bool_]]:
-    """(meters, 96) Wh of one day, delivery negative, MISSING where missing; and which meters were measured."""
+def _meter_energy(curve: CurveDay, roster: DayRoster) -> tuple[IntArray, IntArray]:
+    """(meters, 96) Wh of one day, delivery negative, MISSING where missing; and (meters,) the Wh measured of it."""
     rows = pd.Index(curve.keys["meter_id"].to_pylist()).get_indexer(roster.meter_ids)
     present = rows >= 0
     energy = np.full((len(rows), PERIODS), MISSING, np.int64)
     energy[present] = wh_of_reading(curve.values[rows[present]], roster.multiplier[present])
     energy = np.where(is_missing(energy), MISSING, energy * roster.direction[:, None])
-    measured = np.zeros(len(rows), np.bool_)
+    measured = np.zeros(len(rows), np.int64)
     if curve.quality is not None:
-        measured[present] = np.asarray(curve.quality, dtype=object)[rows[present]] == Quality.MEASURED.value
+        quality = curve.quality.take(pa.array(rows[present]))
+        measured[present] = measured_wh(np.abs(filled(energy[present])), quality)
     return energy, measured
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 import pandas as pd
 
 from jobs import access, actor
+from jobs.accepted import ESTIMATES
 from jobs.demand_response import (
     EVENT_TABLES,
     LOOK_BACK,
@@ -26,9 +27,11 @@ from jobs.demand_response import (
     session_inputs,
     settle_events,
 )
+from jobs.estimates import estimates_table
 from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs
 from jobs.month_parties import parties_of, register_differences
+from jobs.month_readings import CheckedReadings, check_readings, reading_inputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
@@ -51,7 +54,14 @@ from warehouse.lock import exclusive
 from warehouse.records import read_records, record_inputs
 
 KINDS = ("draft", "final", "correction")
-MONTH_RECORDS = (*ROSTER_TABLES, *TRADE_TABLES, "capacity_available", "fee_pools", "standards")
+MONTH_RECORDS = (
+    *ROSTER_TABLES,
+    *TRADE_TABLES,
+    "capacity_available",
+    "fee_pools",
+    "standards",
+    "registers",
+)
 LOCK = "settlement"
 ACCOUNTS = "accounts.parquet"
 
@@ -95,9 +105,9 @@ def settle(
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
         before = _month_before(home, month)
-        inputs = (*month_inputs(home, month, as_of, rules), *_carried_from(before))
+        inputs = (*month_inputs(home, month, as_of, rules, kind), *_carried_from(before))
         newest = runs.latest_run(home, kind, str(month))
-        compute = partial(_compute, home, month, rules, as_of, before, progress)
+        compute = partial(_compute, home, month, kind, rules, as_of, before, progress)
         if newest is not None and _identity(month, kind, rules, inputs, newest.previous).run_id == UUID(
             newest.run_id
         ):
@@ -118,7 +128,7 @@ def settle(
 
 
 def month_inputs(
-    home: Home, month: Month, as_of: datetime | None, rules_used: RuleProfile
+    home: Home, month: Month, as_of: datetime | None, rules_used: RuleProfile, kind: str = "draft"
 ) -> tuple[runs.InputFile, ...]:
     """The delivered files that the month rests on, by hash (ruling 13)."""
     days = _event_days(home, month, as_of)
@@ -137,10 +147,10 @@ def month_inputs(
         *(
             entry
             for table in (*MONTH_CURVES, *SESSION_CURVES)
-            for entry in curve_inputs(
-                home, table, history if table == "meter_readings" else month.first, month.after, as_of=as_of
-            )
+            if table != "meter_readings"
+            for entry in curve_inputs(home, table, month.first, month.after, as_of=as_of)
         ),
+        *reading_inputs(home, month, rules_used, kind, as_of, history),
         *session_inputs(
             home,
             days,
@@ -176,6 +186,7 @@ class Calculation:
     response: MonthResponse
     events: MonthEvents
     findings: tuple[Finding, ...]
+    readings: CheckedReadings
 
 
 def calculate(
@@ -183,6 +194,7 @@ def calculate(
     month: Month,
     rules_used: RuleProfile,
     *,
+    kind: str = "draft",
     as_of: datetime | None = None,
     before: runs.Run | None = None,
     register_wh: Mapping[str, int | None] | None = None,
@@ -202,7 +214,10 @@ def calculate(
     facts, fact_findings = month_facts(records, month, matrix)
     trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
-    inputs = MonthInputs(home, month, roster, rules, trades.imports, as_of, keep=events.days)
+    readings = check_readings(home, roster, records, rules_used, kind, as_of)
+    inputs = MonthInputs(
+        home, month, roster, rules, trades.imports, as_of, keep=events.days, accepted=readings.accepted
+    )
     deviation = needs_deviation(rules.passthrough_policy)
     settled = [
         settle_day(market, positive_deviation=deviation)
@@ -223,16 +238,18 @@ def calculate(
         *clearing_findings(home, month, records, rules_used, as_of),
         *roster.findings(),
         *inputs.findings(),
+        *readings.findings,
         *response.findings,
         *_kind_findings(roster, records["meters"]),
         *_missing_lines(result),
     )
-    return Calculation(result, response, events, findings)
+    return Calculation(result, response, events, findings, readings)
 
 
 def _compute(
     home: Home,
     month: Month,
+    kind: str,
     rules_used: RuleProfile,
     as_of: datetime | None,
     before: runs.Run | None,
@@ -240,7 +257,7 @@ def _compute(
     folder: Path,
     run_id: UUID,
 ) -> Mapping[str, Any]:
-    done = calculate(home, month, rules_used, as_of=as_of, before=before, progress=progress)
+    done = calculate(home, month, rules_used, kind=kind, as_of=as_of, before=before, progress=progress)
     _, matrix = rules_used.settled
     result, response, findings = done.result, done.response, done.findings
     tables = {
@@ -252,6 +269,7 @@ def _compute(
         "response.parquet": run_tables.response_table(response.responses),
         "allocation.parquet": run_tables.allocation_table(response.allocations),
         "interprovincial.parquet": run_tables.interprovincial_table(result.purchases),
+        ESTIMATES: estimates_table(done.readings.estimates),
         "findings.parquet": run_tables.findings_table(findings, run_id),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from market.dated import Dated, RuleSet, on
+from market.dated import Dated, Strict, on
 
 Stage = Literal["draft", "final", "correction"]
 Check = Literal["negative_reading", "reading_above_capacity", "reading_spike"]
@@ -44,7 +44,7 @@ class ReadingLimits:
     linear_periods: int
 
 
-class ReadingRules(RuleSet):
+class ReadingRules(Strict):
     """``readings.yaml`` of a profile: every limit with its unit, clause and days."""
 
     zero_months: tuple[Dated[int], ...]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reports.reading_words import READING_FINDINGS
+
 LANGUAGES = ("zh", "en")
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -391,6 +393,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "unsettled_contract_curves": ("合同曲线无归属", "contract curve settled by nobody"),
     "unsettled_meter_readings": ("读数无归属", "readings settled by nobody"),
     "unsettled_positions": ("申报无归属", "position settled by nobody"),
+    **READING_FINDINGS,
 }
 
 

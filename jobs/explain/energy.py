@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from jobs.accepted import Accepted
 from jobs.explain.sources import SourceFiles
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster, valid_on
@@ -43,10 +44,13 @@ class EnergyDay:
         as_of: datetime | None,
         day: date,
         imports: Mapping[tuple[str, date], IntArray],
+        accepted: Accepted,
     ) -> None:
         self._day, self._roster = day, roster
         self._rules = profile.settled[0]
-        self._inputs = MonthInputs(home, month, roster, self._rules, imports, as_of, only=day)
+        self._inputs = MonthInputs(
+            home, month, roster, self._rules, imports, as_of, only=day, accepted=accepted
+        )
 
     def parts(self, code: str, who: str) -> tuple[Part, ...]:
         """Quantity × price of every quarter-hour of a line; contracts one by one."""

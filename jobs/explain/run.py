@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from jobs.accepted import Accepted, accepted_of_run
 from jobs.explain.energy import EnergyDay
 from jobs.explain.sources import SourceFiles
 from jobs.month_trades import TRADE_TABLES, settled_trades
@@ -138,10 +139,17 @@ class RunData:
         """The month's trades settled again."""
         return settled_trades(self.trade_records, self.month, self.roster, self.profile)[0]
 
+    @cached_property
+    def accepted(self) -> Accepted:
+        """What the run settled in the place of raw readings."""
+        return accepted_of_run(self.run.folder)
+
     def energy(self, day: date, *, with_imports: bool = False) -> EnergyDay:
         """One day's determinants as the settlement saw them."""
         imports: Mapping[tuple[str, date], IntArray] = self.settled.imports if with_imports else {}
-        return EnergyDay(self.home, self.month, self.roster, self.profile, self.as_of, day, imports)
+        return EnergyDay(
+            self.home, self.month, self.roster, self.profile, self.as_of, day, imports, self.accepted
+        )
 
     def name(self, who: str) -> str:
         """The participant's name, empty where it has no record."""
