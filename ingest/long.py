@@ -163,7 +163,8 @@ def _as_days(
         covered[places] = True
     filled = whole != MISSING
     coded = quality.dictionary_encode()
-    ranks = np.array([BEST_FIRST.index(code) for code in coded.dictionary.to_pylist()], dtype=np.int64)
+    known = {str(code): rank for rank, code in enumerate(BEST_FIRST)}  # another code is a fault, its row not taken
+    ranks = np.array([known.get(code, 0) for code in coded.dictionary.to_pylist()], dtype=np.int64)
     rank = ranks[coded.indices.take(pa.array(taken)).to_numpy()]
     worst = np.full(len(first), -1, dtype=np.int64)
     np.maximum.at(worst, row_of[filled], rank[filled])
