@@ -34,9 +34,10 @@ UNKNOWN = "unknown_"
 
 def take_arrived(home: Home, table: Table, clock: Clock, deliver_one: DeliverOne) -> None:
     """After a delivery of ``table``: take the rows that waited for it, and those that wait for these, and so on."""
-    arrived = {table.name}
+    referred = {column.references for of in TABLES.values() for column in of.columns}
+    arrived = {table.name} & referred
     while arrived:
-        arrived = _taken_now(home, arrived, clock, deliver_one)
+        arrived = _taken_now(home, arrived, clock, deliver_one) & referred
 
 
 def _taken_now(home: Home, tables: set[str], clock: Clock, deliver_one: DeliverOne) -> set[str]:

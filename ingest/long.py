@@ -163,7 +163,9 @@ def _as_days(
         covered[places] = True
     filled = whole != MISSING
     coded = quality.dictionary_encode()
-    known = {str(code): rank for rank, code in enumerate(BEST_FIRST)}  # another code is a fault, its row not taken
+    known = {
+        str(code): rank for rank, code in enumerate(BEST_FIRST)
+    }  # another code is a fault, its row not taken
     ranks = np.array([known.get(code, 0) for code in coded.dictionary.to_pylist()], dtype=np.int64)
     rank = ranks[coded.indices.take(pa.array(taken)).to_numpy()]
     worst = np.full(len(first), -1, dtype=np.int64)

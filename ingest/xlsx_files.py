@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -35,7 +38,11 @@ def xlsx_batches(path: Path) -> Iterator[Cells]:
     """
     _check_sizes(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=False)
+        with (
+            redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+        ):  # it prints what it dislikes
+            book = openpyxl.load_workbook(path, read_only=True, data_only=False)
     except Exception as damaged:  # openpyxl raises whatever it stumbles over in a damaged file
         raise _damaged(path, damaged) from damaged
     try:

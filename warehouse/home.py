@@ -32,6 +32,16 @@ class Settings(BaseSettings):
     database_url: str | None = None
 
 
+SETTINGS = ("GRIDSETTLE_HOME", "GRIDSETTLE_DATABASE_URL")
+
+
+@lru_cache(maxsize=16)
+def _settings(*read: str | None) -> Settings:
+    """The settings while the environment stays as it is: reading them takes longer than a query."""
+    del read
+    return Settings()
+
+
 class HomeNotReadyError(RuntimeError):
     """The home has no database yet; the sentence says how to make it."""
 
@@ -45,7 +55,10 @@ class Home:
     @property
     def database_url(self) -> str:
         """GRIDSETTLE_DATABASE_URL when set, else the SQLite file ``gridsettle.db`` in the home."""
-        return Settings().database_url or f"sqlite:///{self.root / 'gridsettle.db'}"
+        return (
+            _settings(*map(os.environ.get, SETTINGS)).database_url
+            or f"sqlite:///{self.root / 'gridsettle.db'}"
+        )
 
     @property
     def curves(self) -> Path:
