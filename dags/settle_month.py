@@ -2,21 +2,28 @@
 ### settle_month 月结
 
 Settles a month: every city's readings are checked, the province is settled into one immutable run, the
-reports are written.
+reports are written. A final run then asks its people: each city with something to look at signs off its queue, an
+approver approves or rejects. Their answers are logged under their names in Airflow (`users.yaml`), and refused as on
+every other path: who prepared the run does not approve it.
 
 - **Who cares**: finance; bills are due on working day 10.
 - **When**: by itself as a draft, when `meter_days` has every day of the month. By hand (Trigger) for any month,
   as `draft` (5th working day) or `final` (8th).
 - **A city lacks readings?** The run is computed all the same, without the amounts that rest on them; it is blocked
   and the city finds its meters in the log of `check_city` and in the run's findings.
+- **Nobody answers?** The question stands under Required Actions for three days (final on the 8th working day,
+  bills on the 10th), then its task fails; the run stays as it is and can be signed off and approved from a terminal.
+  Until then the next month waits.
 - **Run it again?** Always safe: the same inputs give the run that is there, new inputs a new version beside it.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import (
     MonthWindow,
     Param,
@@ -25,12 +32,16 @@ from airflow.sdk import (
     StartOfMonthMapper,
     dag,
     task,
+    task_group,
 )
 
 from dags.house import DAY, METER_DAYS, RUNS, TIME_ZONE, defaults
 
 MONTH = "{{ partition_key or params.month }}"
 KIND = "{{ params.kind }}"
+TIME_TO_ANSWER = timedelta(days=3)
+SIGN_OFF, APPROVE, REJECT = "Sign off", "Approve", "Reject"
+WHY = {"reason": Param("", type="string", description="说明 / a sentence for the log; a rejection needs one")}
 
 EVERY_DAY_OF_THE_MONTH = PartitionedAssetTimetable(
     assets=METER_DAYS,
@@ -92,9 +103,59 @@ def settle_month() -> None:
 
         return str(write_reports(home(), settled).folder)
 
+    @task.short_circuit
+    def ask_people(kind: str) -> bool:
+        return kind == "final"
+
+    @task
+    def find_queues(settled: str) -> list[str]:
+        from jobs.run_life import open_queues
+        from warehouse.home import home
+
+        return open_queues(home(), settled)
+
+    @task_group
+    def city_queue(city: str, settled: str) -> None:
+        question = HITLOperator(
+            task_id="ask_city",
+            subject=city,
+            body="地市签核: no blocking finding of the queue is open.",
+            options=[SIGN_OFF],
+            params=WHY,
+            response_timeout=TIME_TO_ANSWER,
+        )
+
+        @task
+        def sign_off(settled: str, city: str, answer: dict[str, Any]) -> int:
+            from jobs.run_life import sign_off
+            from warehouse.home import home
+
+            return sign_off(home(), settled, city, answer["params_input"].get("reason", "")).seq
+
+        sign_off(settled, city, question.output)
+
+    @task
+    def decide(settled: str, answer: dict[str, Any]) -> int:
+        from jobs.run_life import approve, reject
+        from warehouse.home import home
+
+        act = approve if answer["chosen_options"] == [APPROVE] else reject
+        return act(home(), settled, answer["params_input"].get("reason", "")).seq
+
     settled = settle_province(MONTH, KIND)
     check_city.partial(month=MONTH).expand(city=find_cities(MONTH)) >> settled
-    write_reports(settled)
+    queues = find_queues(settled)
+    write_reports(settled) >> ask_people(KIND) >> queues
+    question = HITLOperator(
+        task_id="ask_approval",
+        subject=f"审批 {MONTH} {KIND}",
+        options=[APPROVE, REJECT],
+        params=WHY,
+        response_timeout=TIME_TO_ANSWER,
+        trigger_rule="none_failed",  # a month without exceptions has no queue
+    )
+    city_queue.partial(settled=settled).expand(city=queues) >> question
+    decide(settled, question.output)
 
 
 settle_month()

@@ -116,6 +116,12 @@ def history(home: Home, name: str) -> list[Entry]:
     return audit_log.entries(home, run.run_id)
 
 
+def open_queues(home: Home, name: str) -> list[str]:
+    """The cities (and ``province``) that have not signed off yet."""
+    now = run_standing(home, runs.find_run(home, name))
+    return [queue for queue in now.queues if queue not in now.signed]
+
+
 @dataclass
 class _Case:
     """One run within the transaction that will log the next act on it."""
