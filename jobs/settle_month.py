@@ -40,6 +40,7 @@ from market.money import half_up, scaled, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile, profile
 from market.tables import ParticipantKind
+from settlement.adjustments import adjustments
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
@@ -61,6 +62,7 @@ MONTH_RECORDS = (
     "fee_pools",
     "standards",
     "registers",
+    "manual_adjustments",
 )
 LOCK = "settlement"
 ACCOUNTS = "accounts.parquet"
@@ -229,7 +231,9 @@ def calculate(
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
-    result = settle_month(parties, settled, trades, response.amounts, rules, matrix, openings, facts)
+    by_hand = adjustments(valid_in(records["manual_adjustments"], month), roster.kind, month)
+    amounts = [*response.amounts, *by_hand.amounts]
+    result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts)
     findings = (
         *result.findings,
         *fact_findings,
@@ -240,6 +244,7 @@ def calculate(
         *inputs.findings(),
         *readings.findings,
         *response.findings,
+        *by_hand.findings,
         *_kind_findings(roster, records["meters"]),
         *_missing_lines(result),
     )

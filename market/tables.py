@@ -514,6 +514,24 @@ _ALL = (
         depends_on=("participants",),
     ),
     Table(
+        "manual_adjustments",
+        ("adjustment_id", "valid_from"),
+        (
+            _text("adjustment_id"),
+            _text("payer_id", references="participants"),
+            _text("payee_id", references="participants"),
+            _text("charge_code"),
+            _decimal("amount_cny", 2),
+            _text("reason"),
+            _text("evidence"),
+            _text("entered_by"),
+            _text("approver"),
+            Column("valid_from", Kind.DATE),
+            Column("valid_to", Kind.DATE),
+        ),
+        depends_on=("participants",),
+    ),
+    Table(
         "capacity_available",
         ("participant_id", "month"),
         (

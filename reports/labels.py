@@ -363,6 +363,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "landed_price_differs": ("落地价与路径计算不符", "landed price differs"),
     "loss_out_of_range": ("网损率越限", "loss out of range"),
     "method_fixed_after_call": ("基线方法晚于邀约确定", "baseline method fixed after the call"),
+    "manual_adjustment": ("人工调整待审批", "manual adjustments to be approved"),
+    "manual_adjustment_refused": ("人工调整不成立", "manual adjustments that cannot be posted"),
     "missing_amount": ("科目金额缺失", "missing amounts"),
     "missing_contract_curve": ("合同曲线缺失", "contract curve missing"),
     "missing_meter_day": ("整日读数缺失", "meter day missing"),
