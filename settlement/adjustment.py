@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from market.money import fen_of_nano, half_up
+from market.money import NANO_PER_FEN, half_up
 from market.profiles import Charge
 from settlement.book import Book, Charged, row_totals, sum_or_none
 from settlement.findings import Finding, Severity
@@ -35,7 +35,7 @@ def month_adjustment(book: Book, charge: Charge) -> Charged:
             findings.append(_without_price(who, difference, book.parties.city.get(who)))
         else:
             P_own = Fraction(paid, use)  # Σ_h Q_use·P_RTu / ΣQ_use
-            lines.append(book.line(who, charge.code, difference, fen_of_nano(half_up(difference * P_own))))
+            lines.append(book.line(who, charge.code, difference, half_up(difference * P_own / NANO_PER_FEN)))
     return Charged(lines, findings=findings)
 
 

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from market.money import fen_of_nano, half_up
+from market.money import NANO_PER_FEN, half_up
 from market.profiles import Charge, Dated, DeviationBand, on
 from settlement.book import Book, Charged, runs_of
 from settlement.day import BoolArray
@@ -52,7 +52,7 @@ def deviation_recovery(book: Book, charge: Charge) -> Charged:
         if due is None:
             lines.append(book.line(one, charge.code, None, None, delivered=not of_users))
         elif due[1]:
-            fen = fen_of_nano(half_up(due[1]))
+            fen = half_up(due[1] / NANO_PER_FEN)  # ruling 8: rounded once
             lines.append(book.line(one, charge.code, half_up(due[0]), fen, delivered=not of_users))
     return Charged(lines)
 

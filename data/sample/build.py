@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import books
 import exchange
+import fees
 import interprovincial
 import metering
 import people
@@ -100,6 +101,7 @@ def build(source: sources.Sources, out: Path) -> None:
     interprovincial.write(folder, state)
     exchange.write(folder, done)
     books.write(folder, agreed, booked, _available(thermals, renewable, state))
+    fees.write(folder)
     response.write(folder, answer)
     uncut = {user.participant_id: by_day(user.curve) * 4 for user in users}
     in_kw = {key: energy * 4000 for key, energy in metered.items()}

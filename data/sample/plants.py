@@ -30,6 +30,7 @@ THERMAL = (  # city, SimBench power-plant profile, share of the thermal capacity
     ("yantai", "pp_28", 0.08),
     ("yantai", "pp_53", 0.06),
 )
+CLASSES = {"火电": "coal", "核电": "nuclear", "风电": "wind", "光伏": "solar"}
 STEADY = 0.55  # share of a plant's weight that does not follow its profile
 
 
@@ -128,6 +129,7 @@ def _plant(number: int, source: str, city: str, nameplate: int, curve: Floats) -
         NODES[city],
         "500" if nameplate > 2000 else "220",
         nameplate * 1000,
+        CLASSES[source],
     )
     ratio = transformer_ratio(participant.voltage_kv, nameplate * 1000.0)
     return Plant(

@@ -50,6 +50,13 @@ class Section(NamedTuple):
     loss: Fraction
 
 
+class Fee(NamedTuple):
+    code: str
+    day: int
+    fen: int
+    who: str
+
+
 @dataclass(frozen=True)
 class Books:
     """Everything the month is settled from: whole numbers, one book per settling party (ruling 1)."""
@@ -68,6 +75,10 @@ class Books:
     sections: dict[str, list[Section]]
     price: dict[tuple[str, str], Curve]
     capacity: dict[str, int]
+    fees: list[Fee]
+    standards: dict[str, list[int]]
+    share: dict[tuple[str, str], list[Fraction]]
+    unit_class: dict[str, str]
 
 
 def whole(value: Decimal) -> int:
@@ -240,6 +251,41 @@ def read_sections(folder: Path, day: date) -> dict[str, list[Section]]:
     return paths
 
 
+def read_fees(folder: Path, days: Sequence[date]) -> list[Fee]:
+    """Amounts of market operation fees: positive is paid to who is named, negative owed by it."""
+    return [
+        Fee(
+            row["charge_code"],
+            days.index(day),
+            whole(100 * Decimal(row["amount_cny"])),
+            row["participant_id"],
+        )
+        for row in csv_rows(folder, "fee_pools")
+        if (day := date.fromisoformat(row["date"])) in days
+    ]
+
+
+def read_standards(folder: Path, days: Sequence[date]) -> dict[str, list[int]]:
+    """Code -> 0.001 yuan/MWh of every day of the month."""
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in csv_rows(folder, "standards"):
+        for n, day in enumerate(days):
+            if in_force(row, day):
+                found[row["charge_code"]][n] = whole(1000 * Decimal(row["price_cny_per_mwh"]))
+    return {code: [by_day[n] for n in range(len(days))] for code, by_day in found.items()}
+
+
+def read_shares(folder: Path, days: Sequence[date]) -> dict[tuple[str, str], list[Fraction]]:
+    """(participant, nonmarket or mechanism) -> the share of every day of the month."""
+    found: dict[tuple[str, str], list[Fraction]] = {}
+    for row in csv_rows(folder, "energy_shares"):
+        shares = found.setdefault((row["participant_id"], row["what"]), [Fraction(0)] * len(days))
+        for n, day in enumerate(days):
+            if in_force(row, day):
+                shares[n] = Fraction(row["share"])
+    return found
+
+
 def read_books(folder: Path, first_day: date) -> Books:
     """The month that starts on `first_day`, from the CSV and Parquet files in `folder`."""
     days = days_of_month(first_day)
@@ -290,4 +336,8 @@ def read_books(folder: Path, first_day: date) -> Books:
             for row in csv_rows(folder, "capacity_available")
             if row["month"] == f"{first_day:%Y-%m}"
         },
+        fees=read_fees(folder, days),
+        standards=read_standards(folder, days),
+        share=read_shares(folder, days),
+        unit_class={name: people[name]["tariff_class"] for name in generation},
     )

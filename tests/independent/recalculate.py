@@ -2,8 +2,9 @@
 
 Nothing here is shared with the product: the tables are read with csv and pyarrow, the arithmetic is Python's own
 whole numbers and fractions, and every charge is one function with its formula and clause. It answers the sample month
-under the rules of SD_2022 in its first version: one layer, retail and agency users in the book of their retailer and
-of the grid company; demand response is not recalculated.
+under the rules of SD_2022 in its first layer: retail and agency users in the book of their retailer and of the grid company;
+fees and residents' gain or loss stand in `more_charges.py`, what SD_2025 does otherwise in `under_2025.py`; demand
+response is not recalculated.
 
 Units: energy Wh, price 0.001 yuan/MWh, so that energy x price is 1e-9 yuan (nano); lines are fen. A curve is a list
 with one whole number for each quarter-hour of the month. A charge is positive, a credit negative.
@@ -222,8 +223,19 @@ def interprovincial_gain_loss(books: Books, landed_fen: int) -> Lines:
     return {user: Line(part, books.agency_wh[user]) for user, part in parts.items()}
 
 
+def days_of_residents(books: Books) -> list[tuple[Curve, Curve]]:
+    """The residents' use and the user price, day by day."""
+    price = user_price(books, "real_time")
+    return [
+        (books.residents_use[start : start + 96], price[start : start + 96])
+        for start in range(0, books.length, 96)
+    ]
+
+
 def settle(books: Books) -> dict[tuple[str, str], Line]:
-    """Every line of the month: (participant, charge code) -> fen and Wh."""
+    """Every line of the month under SD_2022: (participant, charge code) -> fen and Wh."""
+    from more_charges import fees_2022, residents_lines  # here, because it is built on the tools above
+
     real_time = users_real_time(books) | generators_real_time(books)
     day_ahead = users_day_ahead(books) | generators_day_ahead(books)
     residents, lost = residents_energy(books), loss(books)
@@ -247,6 +259,8 @@ def settle(books: Books) -> dict[tuple[str, str], Line]:
         "interprovincial_sale_intraday": sold_intraday,
         "interprovincial_transmission": carried,
         "interprovincial_gain_loss": interprovincial_gain_loss(books, landed),
+        **residents_lines(books, [product(use, price) for use, price in days_of_residents(books)]),
+        **fees_2022(books),
     }
     return {(party, code): line for code, lines in charges.items() for party, line in lines.items()}
 
