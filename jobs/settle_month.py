@@ -35,7 +35,7 @@ from jobs.month_readings import CheckedReadings, check_readings, reading_inputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
-from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in
+from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in, valid_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile, profile
