@@ -151,13 +151,18 @@ class EnergyDay:
             unit = self._roster.generators.index(who)
             real_time = price.node_real_time[unit]
             if code == "energy_real_time":
-                return market.generation[unit], real_time, -1
+                outside = 0 if market.nonmarket is None else market.nonmarket[unit]
+                return _minus(market.generation[unit], np.broadcast_to(outside, PERIODS)), real_time, -1
             return market.schedule[unit], _minus(price.node_day_ahead[unit], real_time), -1
         user = self._roster.users.index(who)
         if code == "energy_day_ahead":
             return market.position[user], _minus(price.user_day_ahead, price.user_real_time), 1
         flat = np.full(PERIODS, price.capacity)
-        return market.use[user], flat if code == "capacity_compensation" else price.user_real_time, 1
+        used, at = market.use[user], price.user_real_time
+        if code == "capacity_compensation":
+            apart = 0 if market.mechanism is None else market.mechanism[user]
+            used, at = _minus(used, np.broadcast_to(apart, PERIODS)), flat
+        return used, at, 1
 
     def _balance(self) -> dict[str, IntArray]:
         market = self._market

@@ -11,16 +11,23 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from jobs.explain.pools import pool_of
+from jobs.explain.pools import OWN_POOLS, pool_of
 from jobs.explain.run import NotExplainedError, RunData
 from jobs.explain.trades import OF_TRADES, trades_of
+from jobs.roster import dated_in
 from market.periods import Month
 from market.profiles import RuleProfile
-from reports.explanation import Day, Explanation, Part
+from market.sharing import Fee
+from reports.explanation import Day, Explanation, Part, Source
 from settlement.passthrough import CODE as GAIN_LOSS
 from warehouse.home import Home
 from warehouse.runs import find_run
 
+WITHOUT_QUARTERS = (
+    *("month_adjustment", "month_adjustment_loss", "residents_cost_recovery", "residents_gain_loss"),
+    *("deviation_recovery_users", "deviation_recovery_generators", "deviation_recovery_return"),
+    *("guaranteed_purchase", "priority_generation", "curve_mismatch"),
+)
 OF_EVENTS = ("demand_response_payment", "demand_response_penalty", "demand_response_charge")
 
 
@@ -49,6 +56,12 @@ def explain(
         )
     days = run.days(participant_id, charge_code)
     behind: dict[str, Any] = {"days": days}
+    charge = run.matrix.charge(charge_code)
+    by_month = charge.fee is not None or charge_code in WITHOUT_QUARTERS
+    if by_month and day is not None:
+        raise NotExplainedError(
+            f"{charge_code} is settled by {charge.period} ({charge.key}), not by quarter-hour; explain it without a date."
+        )
     if charge_code in OF_TRADES or charge_code == GAIN_LOSS:
         behind |= trades_of(run, participant_id, charge_code, day, days)
     elif days and day is not None:
@@ -58,7 +71,9 @@ def explain(
         behind["sources"] = (*behind.get("sources", ()), *keyed)
     if line.amount_cny is None:
         behind["missing_because"] = _why_missing(run, participant_id)
-    elif not days:
+    elif charge.fee is not None:
+        behind["sources"] = _fee_sources(run, participant_id, charge.fee)
+    elif not days and charge_code in OWN_POOLS:
         behind["pool"], sources = pool_of(run, participant_id, charge_code)
         behind["sources"] = (*sources, *behind.get("sources", ()))
     named = [*run.matrix.charges, *run.matrix.transfers]
@@ -76,6 +91,15 @@ def explain(
         names={one.code: (one.name_zh, one.name_en) for one in named},
         **behind,
     )
+
+
+def _fee_sources(run: RunData, who: str, fee: Fee) -> tuple[Source, ...]:
+    """Rows of fee_pools behind a fee: those that name the participant, or all that it shares."""
+    rows = dated_in(run.read("fee_pools"), run.month)
+    rows = rows[rows["charge_code"].isin(fee.pools)]
+    if fee.role == "named":
+        rows = rows[rows["participant_id"] == who]
+    return tuple(run.files.records("fee_pools", rows, "cause", ("date", "amount_cny")))
 
 
 def _quarters(run: RunData, who: str, code: str, day: date, days: Sequence[Day]) -> dict[str, Any]:

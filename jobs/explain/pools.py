@@ -16,7 +16,7 @@ from settlement.passthrough import Keys, shares_of
 from settlement.purchases import DIRECT, TRANSMISSION, sale_code
 
 CREDITED = (sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, DIRECT)
-ENERGY_ACCOUNT = ("energy_real_time", "energy_day_ahead", "residents_energy", "loss")
+OWN_POOLS = (GAIN_LOSS, "capacity_compensation", "congestion", "position_mismatch")
 REFERENCE = "interprovincial_reference"
 
 
@@ -78,9 +78,10 @@ def _by_energy(run: RunData, who: str, code: str) -> Pool:
     made_of: list[tuple[str, int]] = []
     if code == "congestion":
         made_of = [
-            *((part, -run.fen(part)) for part in ENERGY_ACCOUNT),
+            *((part.code, -run.fen(part.code)) for part in run.matrix.charges if part.account == "energy"),
             (REFERENCE, run.reference_fen()),
             ("position_mismatch", -run.fen("position_mismatch")),
+            ("curve_mismatch", -run.fen("curve_mismatch")),
         ]
     pool = run.fen(code)
     keys = {payer: max(wh or 0, 0) for payer, wh in run.wh(code).items()}

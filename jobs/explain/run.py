@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
@@ -86,6 +87,8 @@ class RunData:
         if days and amount is not None:
             fen, half_last = sum(known, Fraction(0)) * 100, Fraction(len(days), 2 * 10**7)
             near = {half_up(fen - half_last), half_up(fen + half_last)}
+            if (fee := self.matrix.charge(code).fee) is not None and fee.role == "shared":
+                near |= {math.floor(fen), math.ceil(fen)}  # the last fen of a pool goes by largest remainder
             self.agree(code, who, scaled(amount, 2) in near, "the days", f"{float(fen) / 100:.9f}", amount)
         return days
 

@@ -291,7 +291,9 @@ def test_one_kwh_more_of_an_agency_user_moves_its_energy_its_keys_and_nothing_el
     below_a_fen = {key for key in gain_loss if abs(by_hand[key].fen) * grown < 1}
     assert len(below_a_fen) < 10
     small = {(user, code) for user in books.use for code in ("residents_gain_loss", "unit_assessment_share")}
-    small |= {(GRID, "startup_compensation_share")}  # by energy too, but of pools so small that most stay at their fen
+    small |= {
+        (GRID, "startup_compensation_share")
+    }  # by energy too, but of pools so small that most stay at their fen
     moved = difference.keys() - small
     assert expected | gain_loss - below_a_fen <= moved <= expected | gain_loss
     assert {code for _, code in difference.keys() & small} >= {"residents_gain_loss"}
