@@ -44,12 +44,14 @@ class DayGaps:
 class Seen:
     """What the pass found. odd[check][meter row]: (day, periods) of the quarter-hours that are odd.
 
-    totals: (meters, days) Wh, MISSING where a day is not complete. owner: by meter, its participant.
+    totals: (meters, days) Wh, MISSING where a day is not complete. owner: by meter, its participant. consumes:
+    by meter, True where it takes energy; what wind and sun deliver may jump from day to day.
     """
 
     month: Month
     meter_ids: pd.Index
     owner: NDArray[np.object_]
+    consumes: BoolArray
     totals: IntArray
     flat: intervals.FlatRuns
     odd: dict[Check, dict[int, list[tuple[date, list[int]]]]] = field(
@@ -85,20 +87,23 @@ class _Pass:
         ids = sorted({str(meter) for span in spans for meter in span.meter_ids})
         index = pd.Index(ids, dtype=object)
         owner = np.full(len(ids), None, dtype=object)
+        consumes = np.zeros(len(ids), np.bool_)
         self._place: dict[int, Index] = {}
         for span in spans:
             self._place[id(span)] = index.get_indexer(span.meter_ids)
             owner[self._place[id(span)]] = np.array(roster.metered, dtype=object)[span.participant]
+            consumes[self._place[id(span)]] = span.direction == 1
         self._capacity = _capacities(participants, month)
         totals = np.full((len(ids), len(by_day)), MISSING, np.int64)
-        self._seen = Seen(month, index, owner, totals, intervals.FlatRuns(len(ids)))
+        self._seen = Seen(month, index, owner, consumes, totals, intervals.FlatRuns(len(ids)))
         self._rows: tuple[object, object, Index] | None = None
         self._limit: tuple[object, object, IntArray] | None = None
 
     def seen(self) -> Seen:
         limits = self._rules.limits(self._roster.month.first)
         floor = micro(limits.jump_floor_kwh, 3)
-        self._seen.jumps = days.jumps(self._seen.totals, limits.jump_factor, floor)
+        odd = days.jumps(self._seen.totals, limits.jump_factor, floor)
+        self._seen.jumps = odd & self._seen.consumes[:, None]
         return self._seen
 
     def observe(self, number: int, day: date, curve: CurveDay | None) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from market.curves import MISSING, filled, is_missing
+from market.curves import MISSING, filled
 from market.money import IntArray
 from market.periods import PERIODS
 from settlement.vee.ratios import BoolArray, exceeds
@@ -56,33 +56,32 @@ def spikes(wh: IntArray, factor: Decimal, floor_wh: int) -> BoolArray:
 class FlatRuns:
     """The longest stretch of one and the same reading of every meter, over days given in order.
 
-    A zero, a gap and a day that is not given end a stretch. ``varied``: the meter showed more than one value, so
-    that a load which is constant by nature (a lamp, a telecom mast) is not odd.
+    A zero, a gap and a day that is not given end a stretch. A load that is constant by nature (a lamp, a telecom
+    mast) is not odd: ``varied`` tells a meter whose reading changes in at least half of its other quarter-hours.
     """
 
     def __init__(self, meters: int) -> None:
         self.longest = np.zeros(meters, np.int64)
         self.ends_on = np.full(meters, -1, np.int64)
-        self._low = np.full(meters, NO_LIMIT, np.int64)
-        self._high = np.full(meters, MISSING, np.int64)
+        self._changes = np.zeros(meters, np.int64)
+        self._periods = np.zeros(meters, np.int64)
         self._last = np.zeros(meters, np.int64)
         self._length = np.zeros(meters, np.int64)
         self._seen_on = np.full(meters, -2, np.int64)
 
     @property
     def varied(self) -> BoolArray:
-        """(meters,) True where more than one value was seen."""
-        return np.asarray(self._low < self._high)
+        """(meters,) True where the reading changes in at least half of the quarter-hours outside the stretch."""
+        outside = self._periods - self.longest
+        return np.asarray((outside > 0) & (2 * self._changes >= outside))
 
     def observe(self, day: int, meters: IntArray, reading: IntArray) -> None:
         """day: its number. meters: (rows,) which meter a row is, each once. reading: (rows, 96)."""
         known = filled(reading)
-        self._low[meters] = np.minimum(
-            self._low[meters], np.where(is_missing(reading), NO_LIMIT, reading).min(axis=1)
-        )
-        self._high[meters] = np.maximum(self._high[meters], reading.max(axis=1))
         changes = np.ones(known.shape, dtype=np.bool_)
         changes[:, 1:] = known[:, 1:] != known[:, :-1]
+        self._changes[meters] += np.count_nonzero(changes[:, 1:], axis=1)
+        self._periods[meters] += PERIODS
         held = (self._seen_on[meters] == day - 1) & (self._last[meters] == known[:, 0])
         carried = np.where(held, self._length[meters], 0)
         self._seen_on[meters], self._last[meters] = day, known[:, -1]

@@ -65,7 +65,13 @@ def flat(*days: np.ndarray) -> FlatRuns:
 def test_a_reading_that_stands_still_over_midnight_is_one_stretch():
     runs = flat(day(1, 2, then=7), day(7, 7, 7, then=9))
     assert (int(runs.longest[0]), int(runs.ends_on[0])) == (94 + 3, 1)
-    assert runs.varied.all()
+
+
+def test_a_meter_that_stands_still_has_varied_before_and_a_constant_load_with_one_dip_has_not():
+    restless = np.array([[5, 6] * 48], np.int64)
+    assert flat(restless, day(then=7), day(then=7)).varied.tolist() == [True]
+    assert flat(day(1, 1, 1, 1, then=7), day(then=7), day(then=7)).varied.tolist() == [False]
+    assert flat(day(then=7), day(3, then=7), day(then=7)).varied.tolist() == [False]
 
 
 def test_a_stretch_may_grow_over_many_days():
