@@ -6,7 +6,7 @@ Memory is bounded by a few days of curves. What is not there becomes ``MISSING``
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -31,6 +31,10 @@ from warehouse.curves import CurveDay, curve_days
 from warehouse.home import Home
 
 MONTH_CURVES = ("meter_readings", "meter_quality", "positions", "contract_curves", "prices")
+NO_ROWS: Index = np.zeros(0, np.intp)
+
+# sees each day's meter rows: day, participant of each row, Wh (rows, 96), participants with a gap, prices
+Watch = Callable[[date, Index, IntArray, Index, Prices], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class MonthInputs:
         keep: frozenset[date] = frozenset(),
         only: date | None = None,
         accepted: Accepted | None = None,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch, self._seen_energy = watch, (NO_ROWS, np.zeros((0, PERIODS), np.int64), NO_ROWS)
         self._home, self._month, self._rules, self._as_of = home, month, rules, as_of
         self._imports, self._keep = imports, keep
         self._days = tuple(month.days()) if only is None else (only,)
@@ -151,7 +157,7 @@ class MonthInputs:
         generation = np.where(is_missing(delivered), MISSING, -delivered)
         nonmarket, mechanism = self._outside_market(day, roster, energy[: len(users)], generation)
         positions = self._positions(day, roster, curves["positions"])
-        return MarketDay(
+        market = MarketDay(
             day=day,
             use=energy[: len(users)],
             position=positions[: len(users)],
@@ -165,6 +171,9 @@ class MonthInputs:
             nonmarket=nonmarket,
             mechanism=mechanism,
         )
+        if self._watch is not None:
+            self._watch(day, *self._seen_energy, market.prices)
+        return market
 
     def _outside_market(
         self, day: date, roster: DayRoster, use: IntArray, generation: IntArray
@@ -205,6 +214,9 @@ class MonthInputs:
                 grouped[meters.holders] = ordered
             elif len(meters.starts):
                 grouped[meters.holders] = np.add.reduceat(ordered, meters.starts, axis=0)
+        if self._watch is not None:
+            seen = (NO_ROWS, np.zeros((0, PERIODS), np.int64)) if curve is None else (meters.participant, wh)
+            self._seen_energy = (*seen, touched)
         if len(touched):
             self.span_incomplete[roster.number, touched] = True
             rows = roster.holder[touched]

@@ -19,6 +19,7 @@ import pandas as pd
 
 from jobs import access, actor
 from jobs.accepted import ESTIMATES
+from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
     EVENT_TABLES,
     LOOK_BACK,
@@ -47,6 +48,7 @@ from settlement.ledger import participant_account
 from settlement.month import MonthSettlement, month_use, settle_month
 from settlement.passthrough import needs_deviation
 from settlement.purchases import StageTotals, by_stage
+from settlement.retail.packages import Certificates
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import newest_recorded_at
@@ -63,6 +65,7 @@ MONTH_RECORDS = (
     "standards",
     "registers",
     "manual_adjustments",
+    *CONSUMER_RECORDS,
 )
 LOCK = "settlement"
 ACCOUNTS = "accounts.parquet"
@@ -148,7 +151,7 @@ def month_inputs(
         ),
         *(
             entry
-            for table in (*MONTH_CURVES, *SESSION_CURVES)
+            for table in (*MONTH_CURVES, *SESSION_CURVES, *CONSUMER_CURVES)
             if table != "meter_readings"
             for entry in curve_inputs(home, table, month.first, month.after, as_of=as_of)
         ),
@@ -189,6 +192,7 @@ class Calculation:
     events: MonthEvents
     findings: tuple[Finding, ...]
     readings: CheckedReadings
+    certificates: tuple[tuple[str, Certificates | None], ...] = ()
 
 
 def calculate(
@@ -217,8 +221,17 @@ def calculate(
     trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
     readings = check_readings(home, roster, records, rules_used, kind, as_of)
+    consumers = ConsumerMonth(home, month, roster, rules_used, records, as_of, before)
     inputs = MonthInputs(
-        home, month, roster, rules, trades.imports, as_of, keep=events.days, accepted=readings.accepted
+        home,
+        month,
+        roster,
+        rules,
+        trades.imports,
+        as_of,
+        keep=events.days,
+        accepted=readings.accepted,
+        watch=None if consumers.collector is None else consumers.collector.watch,
     )
     deviation = needs_deviation(rules.passthrough_policy)
     settled = [
@@ -234,6 +247,7 @@ def calculate(
     by_hand = adjustments(valid_in(records["manual_adjustments"], month), roster.kind, month)
     amounts = [*response.amounts, *by_hand.amounts]
     result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts)
+    result, bill_findings = consumers.add_to(result, inputs, matrix, openings)
     findings = (
         *result.findings,
         *fact_findings,
@@ -246,9 +260,10 @@ def calculate(
         *response.findings,
         *by_hand.findings,
         *_kind_findings(roster, records["meters"]),
+        *bill_findings,
         *_missing_lines(result),
     )
-    return Calculation(result, response, events, findings, readings)
+    return Calculation(result, response, events, findings, readings, tuple(consumers.certificates))
 
 
 def _compute(
@@ -275,6 +290,7 @@ def _compute(
         "allocation.parquet": run_tables.allocation_table(response.allocations),
         "interprovincial.parquet": run_tables.interprovincial_table(result.purchases),
         ESTIMATES: estimates_table(done.readings.estimates),
+        run_tables.GREEN_CERTIFICATES: run_tables.certificates_table(done.certificates),
         "findings.parquet": run_tables.findings_table(findings, run_id),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
@@ -296,8 +312,11 @@ def _carried_from(before: runs.Run | None) -> tuple[runs.InputFile, ...]:
     """The closing balances are an input like any other, and part of the run's identity (ruling 13)."""
     if before is None:
         return ()
-    accounts = next(entry for entry in before.manifest["outputs"] if entry["path"] == ACCOUNTS)
-    return (runs.InputFile(f"runs/{before.run_id}/{ACCOUNTS}", accounts["sha256"], accounts["rows"]),)
+    return tuple(
+        runs.InputFile(f"runs/{before.run_id}/{entry['path']}", entry["sha256"], entry["rows"])
+        for entry in before.manifest["outputs"]
+        if entry["path"] in (ACCOUNTS, run_tables.GREEN_CERTIFICATES)
+    )
 
 
 def _openings(before: runs.Run | None, matrix: ChargeMatrix, roster: Roster) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from market.dated import Dated, RuleSet, Strict
 from market.tables import PRICE_COMPONENTS, VOLTAGE_BANDS, ParticipantKind
@@ -139,7 +139,8 @@ class ConsumerRules(RuleSet):
     power_factor_base: tuple[Dated[tuple[str, ...]], ...]
     package_code: str
     early_termination: Literal["lower", "higher"]
-    grid_company_own_charges: tuple[str, ...] = Field(default=())
+    grid_company_own_charges: tuple[str, ...]
+    government_fund: str
 
     def band(self, voltage_kv: Decimal) -> str:
         """The voltage band of a supply voltage."""

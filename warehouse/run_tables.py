@@ -21,14 +21,17 @@ from settlement.interprovincial import WH_PER_MWH
 from settlement.ledger import Balance, Line, Posting
 from settlement.parties import DailySeries
 from settlement.purchases import Purchase
+from settlement.retail.packages import Certificates
 
 SCHEMA_VERSION = "1"
+GREEN_CERTIFICATES = "green_certificates.parquet"
 ENERGY = pa.decimal128(18, 6)
 PRICE = pa.decimal128(18, 6)
 AMOUNT = pa.decimal128(18, 2)
 EXACT_AMOUNT = pa.decimal128(38, 9)
 SHARE = pa.decimal128(7, 6)
 POWER = pa.decimal128(18, 3)
+GREEN = pa.decimal128(28, 10)
 
 
 def decimals(values: IntArray, kind: pa.DataType, missing: np.ndarray[Any, Any] | None = None) -> pa.Array:
@@ -289,5 +292,26 @@ def allocation_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             "driver": pa.array([row["driver"] for row in rows], pa.int64()),
             "benefit_cny": decimals_or_null([row["benefit_fen"] for row in rows], AMOUNT),
             "charge_cny": decimals_or_null([row["charge_fen"] for row in rows], AMOUNT),
+        }
+    )
+
+
+def certificates_table(rows: Sequence[tuple[str, Certificates | None]]) -> pa.Table:
+    """participant_id, carried_in_mwh, green_mwh, certificates (whole MWh), carried_out_mwh; null is missing."""
+
+    def energy(name: str) -> pa.Array:
+        return pa.array(
+            [None if made is None else Decimal(getattr(made, name)).scaleb(-10) for _, made in rows], GREEN
+        )
+
+    return pa.table(
+        {
+            "participant_id": pa.array([who for who, _ in rows], pa.string()),
+            "carried_in_mwh": energy("carried_in"),
+            "green_mwh": energy("green"),
+            "certificates": pa.array(
+                [None if made is None else made.certificates for _, made in rows], pa.int64()
+            ),
+            "carried_out_mwh": energy("carried_out"),
         }
     )

@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import books
+import consumers
 import exchange
 import fees
 import interprovincial
@@ -95,7 +96,8 @@ def build(source: sources.Sources, out: Path) -> None:
     for plant in (*thermals, *renewable):
         meters.append(plant.meter)
         readings[plant.meter.meter_id] = output[plant.participant.participant_id][0]
-    people.write(folder, [*everyone, *people.institutions()], meters)
+    people.write(folder, [*everyone, *people.institutions()], meters, consumers.basic_fee)
+    consumers.write(folder, users, meters, readings)
     metering.write(folder, everyone, meters, readings, answer)
     prices.write(folder, price)
     interprovincial.write(folder, state)

@@ -6,6 +6,7 @@ scaled: one gateway stands for RESIDENTS_SCALE equal low-voltage networks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ HOUSEHOLDS = ("H0-A", "H0-B", "H0-C", "H0-G", "H0-L")
 USERS = ("wholesale_user", "retail_user", "agency_user")
 PREFIX = {"wholesale_user": "W", "retail_user": "T", "agency_user": "A"}
 RETAILERS = ("R01", "R02", "R03", "R04")
-GRID_COMPANY, AGGREGATOR = "SGCC-SD", "VPP01"
+GRID_COMPANY, AGGREGATOR, FUND = "SGCC-SD", "VPP01", "FUND-GOV"
 TWO_METERS = 20  # the largest wholesale users
 OWNERS = {
     "OWN-NX": ("宁夏送出输电方", "NX"),
@@ -187,6 +188,7 @@ def institutions() -> list[Participant]:
         found.append(
             Participant(retailer, f"{CITIES[city]}售电公司{number:02d}", "retailer", city, NODES[city])
         )
+    found.append(Participant(FUND, "政府性基金及附加", "fund", "province", "SD"))
     found.append(Participant(AGGREGATOR, "济南负荷聚合虚拟电厂01", "vpp", "jinan", NODES["jinan"]))
     for kind, named in (("channel_owner", OWNERS), ("outside", OUTSIDE)):
         found += [Participant(key, name, kind, "province", node) for key, (name, node) in named.items()]
@@ -229,15 +231,21 @@ def transformer_ratio(voltage_kv: str, peak_kw: float) -> int:
     return primary // 5 * VOLTAGE_TRANSFORMERS[voltage_kv]
 
 
-def write(folder: Path, participants: list[Participant], meters: list[Meter]) -> None:
-    """participants.csv and meters.csv."""
+def write(
+    folder: Path,
+    participants: list[Participant],
+    meters: list[Meter],
+    basic_fee: Callable[[Participant], str],
+) -> None:
+    """participants.csv and meters.csv; basic_fee: how a user of a two-part tariff pays, empty for others."""
     write_csv(
         folder / "participants.csv",
-        "participant_id name kind city node voltage_kv capacity_kva tariff_class retailer_id valid_from valid_to",
+        "participant_id name kind city node voltage_kv capacity_kva tariff_class retailer_id valid_from valid_to "
+        "basic_fee power_factor_standard",
         (
             [
                 *(p.participant_id, p.name, p.kind, p.city, p.node, p.voltage_kv, p.capacity_kva),
-                *(p.tariff_class, p.retailer_id, "2022-01-01", None),
+                *(p.tariff_class, p.retailer_id, "2022-01-01", None, basic_fee(p), None),
             ]
             for p in participants
         ),

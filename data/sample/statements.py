@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 from writing import SEED, write_csv
 
+from market.profiles import profile
+
 FEN = Decimal("0.01")
 ERRORS = ("amount_off_by_one_fen", "amount_3_percent_high", "line_missing", "doubled", "sign_flipped")
 SMALLEST = Decimal("1000.00")  # an error is planted in a line worth at least this much
@@ -18,6 +20,7 @@ SMALLEST = Decimal("1000.00")  # an error is planted in a line worth at least th
 def write(lines_path: Path, folder: Path, truth: Path, month: str) -> list[list[object]]:
     """statements_received.csv from a run's lines.parquet, and seeded_errors.csv; returns the errors.
 
+    The trading centre sends the wholesale layer; bills of consumers are the grid company's own.
     Lines without an amount are left out. The five lines are chosen by a hash of their key and the seed.
     Raises ValueError when the run has fewer than five lines worth an error.
     """
@@ -60,7 +63,10 @@ def write(lines_path: Path, folder: Path, truth: Path, month: str) -> list[list[
 def _lines(path: Path) -> list[dict[str, Any]]:
     columns = ["participant_id", "charge_code", "quantity_mwh", "amount_cny"]
     rows = pq.read_table(path, columns=columns).to_pylist()
-    return sorted((row for row in rows if row["amount_cny"] is not None), key=_key)
+    sent = {charge.code for charge in profile("SD_2022").settled[1].charges if charge.layer == "wholesale"}
+    return sorted(
+        (row for row in rows if row["amount_cny"] is not None and row["charge_code"] in sent), key=_key
+    )
 
 
 def _five(lines: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -55,6 +55,12 @@ def explain(
             f"{run.run.alias} hold every event of {participant_id}."
         )
     days = run.days(participant_id, charge_code)
+    if run.matrix.charge(charge_code).layer == "consumer" and (day is not None or not days):
+        raise NotExplainedError(
+            f"{charge_code} belongs to a bill of the second layer, which is explained by its days where it has any and "
+            "not by quarter-hour; docs/consumer_bills.md has its formula, and tariffs, packages and lines.parquet what "
+            "goes into it."
+        )
     behind: dict[str, Any] = {"days": days}
     charge = run.matrix.charge(charge_code)
     by_month = charge.fee is not None or charge_code in WITHOUT_QUARTERS

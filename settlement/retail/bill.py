@@ -21,7 +21,7 @@ from market.money import IntArray, half_up_array
 from settlement.day import BoolArray
 from settlement.parties import DailySeries
 from settlement.retail.packages import E11_PER_FEN, Package, cap_relief_e11, deviation_e11, energy_e11
-from settlement.retail.tariffs import TariffBook, sum_e8
+from settlement.retail.tariffs import Tariff, TariffBook, sum_e8
 from settlement.retail.time_of_use import surcharge_e8
 from settlement.retail.use import ConsumerUse, Span
 
@@ -74,6 +74,7 @@ class Bills:
     tariffs: TariffBook
     columns: dict[str, Column] = field(default_factory=dict)
     lacks: list[Lack] = field(default_factory=list)
+    used: set[Tariff] = field(default_factory=set)
 
     def new(self, code: str) -> Column:
         """An empty column that is kept."""
@@ -182,6 +183,8 @@ def _price(
         if part is None:
             subject = f"{name}/{tariff_class}/{band}"
             bills.lacks.append(Lack("tariff_missing", subject, tuple(rows.tolist()), _days(bills, span)))
+        else:
+            bills.used.add(part)
     return sum_e8(parts)
 
 
@@ -243,6 +246,7 @@ def retail_energy(bills: Bills, span: Span) -> None:
         if package.kind == "reference_linked":
             published = bills.tariffs.find("retail_reference", "all", "all", day)
             reference = None if published is None else published.price_e8
+            bills.used |= {published} if published else set()
         lack = package.incomplete() or (
             "follows a reference price that is not in tariffs"
             if package.kind == "reference_linked" and reference is None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 import numpy as np
 
 from market.consumer import ConsumerRules
 from market.dated import on
+from market.money import scaled
 from market.periods import Month
 from settlement.retail.bill import Bills, Column, Lack
 from settlement.retail.packages import (
+    E11_PER_FEN,
     WH_PER_MWH,
     Certificates,
     Choice,
@@ -23,7 +24,8 @@ from settlement.retail.power_factor import hundredths, percent, standard_of
 from settlement.retail.use import Customer, Span
 
 TWO_PARTS = {"capacity": "basic_capacity", "demand": "basic_demand"}
-W_PER_KW = 1000
+VA_DECIMALS = 3
+PERCENT_DECIMALS = 2
 E11_OF_MILLS = 100
 
 
@@ -33,11 +35,11 @@ def basic_fee(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> None
     for span in spans:
         first = use.days[span.first]
         two_part = on(rules.two_part_classes, first, "two_part_classes")
-        share = Fraction(span.after - span.first, len(use.days))
         for row, who in enumerate(span.customers):
             if who is None or who.kind == "residents" or who.tariff_class not in two_part:
                 continue
             column = _column(bills, "basic_fee")
+            column.denominator = E11_PER_FEN * len(use.days)
             column.pays[row] = True
             size_w = _size_w(bills, row, who)
             component = TWO_PARTS.get(who.basic_fee or "")
@@ -57,15 +59,18 @@ def basic_fee(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> None
             if size_w is None or price is None:
                 column.missing[row] = True
                 continue
-            column.exact[row] += size_w * price.price_e8 * share  # 0.001 kVA or kW x 1e-8 元
+            bills.used.add(price)
+            column.exact[row] += (
+                size_w * price.price_e8 * (span.after - span.first)
+            )  # VA or W x 1e-8 元 x days
 
 
-def _size_w(bills: Bills, row: int, who: Customer) -> int | Fraction | None:
+def _size_w(bills: Bills, row: int, who: Customer) -> int | None:
     """Contracted capacity in VA or the month's maximum demand in W."""
     if who.basic_fee == "demand":
         return bills.use.demand_w.get(bills.use.participants[row])
     if who.basic_fee == "capacity" and who.capacity_kva is not None:
-        return Fraction(who.capacity_kva) * W_PER_KW
+        return scaled(who.capacity_kva, VA_DECIMALS)
     return None
 
 
@@ -87,13 +92,19 @@ def power_factor(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> N
         if standard is None:
             continue
         column = _column(bills, "power_factor")
-        column.denominator = 1
+        column.denominator = 100 * 10**PERCENT_DECIMALS
         column.pays[row] = True
         reactive = use.reactive_varh.get(use.participants[row])
         if reactive is None:
             bills.lacks.append(
                 Lack("reactive_missing", use.participants[row], (row,), (use.days[0], last_day))
             )
+        if all(table.standard != standard for table in tables):
+            bills.lacks.append(
+                Lack("standard_without_table", use.participants[row], (row,), (use.days[0], last_day))
+            )
+            column.missing[row] = True
+            continue
         base = [fen[row] for of, fen in billed if of.pays[row]]
         known = [fen for fen in base if fen is not None]
         if reactive is None or use.incomplete[row] or len(known) < len(base):
@@ -101,7 +112,7 @@ def power_factor(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> N
             continue
         cos_phi = None if active[row] < 0 or reactive < 0 else hundredths(active[row], reactive)
         rate = Decimal(0) if cos_phi is None else percent(tables, standard, cos_phi)
-        column.exact[row] = Fraction(sum(known)) * Fraction(rate) / 100
+        column.exact[row] = sum(known) * scaled(rate, PERCENT_DECIMALS)  # B.9: lines as billed x percent
 
 
 def termination(bills: Bills, spans: Sequence[Span], month: Month, rules: ConsumerRules) -> None:

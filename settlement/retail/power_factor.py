@@ -7,7 +7,6 @@ from decimal import Decimal
 from math import isqrt
 
 from market.consumer import PowerFactorTable, StandardRule
-from market.money import half_up
 
 
 def hundredths(active_wh: int, reactive_varh: int) -> int | None:
@@ -47,8 +46,3 @@ def standard_of(
         if rule.tariff_class == tariff_class and capacity_kva is not None and capacity_kva >= rule.from_kva
     )
     return next(fitting, None)
-
-
-def adjustment_fen(base_fen: int, percent_of: Decimal) -> int:
-    """(电度电费 + 基本电费) x percent, fen, half up; base: the lines as billed (B.9, PF)."""
-    return half_up(base_fen * percent_of / 100)

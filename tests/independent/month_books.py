@@ -79,6 +79,7 @@ class Books:
     standards: dict[str, list[int]]
     share: dict[tuple[str, str], list[Fraction]]
     unit_class: dict[str, str]
+    metered: dict[str, Curve]
 
 
 def whole(value: Decimal) -> int:
@@ -297,7 +298,8 @@ def read_books(folder: Path, first_day: date) -> Books:
     generation: dict[str, Curve] = {}
     residents: Curve = [0] * length
     agency_wh: dict[str, int] = {}
-    for name, curve in sorted(read_metered(folder, days).items()):
+    metered = read_metered(folder, days)
+    for name, curve in sorted(metered.items()):
         kind = people[name]["kind"]
         if kind == "generator":
             generation[name] = [-wh for wh in curve]
@@ -340,4 +342,5 @@ def read_books(folder: Path, first_day: date) -> Books:
         standards=read_standards(folder, days),
         share=read_shares(folder, days),
         unit_class={name: people[name]["tariff_class"] for name in generation},
+        metered=metered,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from market.dated import on
 from market.profiles import profile
-from settlement.retail.power_factor import adjustment_fen, hundredths, percent, standard_of
+from settlement.retail.power_factor import hundredths, percent, standard_of
 
 CONSUMER = profile("SD_2022").consumer
 DAY = date(2022, 7, 31)
@@ -27,7 +27,6 @@ def test_100_000_kwh_and_60_000_kvarh_are_cos_phi_0_86_and_2_percent_more_at_sta
     cos_phi = hundredths(100_000_000, 60_000_000)
     assert cos_phi == 86  # 0.8575
     assert percent(TABLES, Decimal("0.90"), cos_phi) == Decimal("2.0")
-    assert adjustment_fen(1_234_567, Decimal("2.0")) == 24_691  # 12,345.67 元 x 2 % = 246.9134
 
 
 # the reduction side of market.md B.9; from the last value on it stays

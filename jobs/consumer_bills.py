@@ -1,0 +1,354 @@
+"""The second layer of a month: reads tariffs, packages and choices, and bills retail users, agency users, residents.
+
+Without any tariff in the warehouse no bill is made and a finding says so; with them, what a bill lacks is missing on
+the bill and a finding (ruling 14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from jobs.consumer_findings import lack_findings, tariff_findings
+from jobs.consumer_use import UseCollector, maximum_demand, reactive_energy
+from jobs.month_inputs import MonthInputs
+from jobs.roster import Roster, valid_in
+from market.dated import Dated
+from market.money import scaled
+from market.periods import Month
+from market.profiles import ChargeMatrix, RuleProfile
+from market.tables import ParticipantKind
+from settlement.findings import Finding, Severity
+from settlement.month import MonthSettlement
+from settlement.retail.bill import energy_bills
+from settlement.retail.books import Suppliers, with_bills
+from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
+from settlement.retail.packages import Certificates, Choice, Package
+from settlement.retail.tariffs import Tariff, TariffBook
+from settlement.retail.time_of_use import PERIOD_NAMES
+from settlement.retail.use import Customer, Span
+from warehouse.home import Home
+from warehouse.run_tables import GREEN_CERTIFICATES
+from warehouse.runs import Run
+
+CONSUMER_RECORDS = ("tariffs", "packages", "package_choices", "maximum_demand")
+CONSUMER_CURVES = ("reactive_readings",)
+CONSUMER_KINDS = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, ParticipantKind.RESIDENTS)
+TEN_THOUSANDTHS = 4
+
+
+class ConsumerMonth:
+    """The consumers of a month with their terms. ``watch`` is given to MonthInputs, ``add_to`` bills in the end."""
+
+    def __init__(
+        self,
+        home: Home,
+        month: Month,
+        roster: Roster,
+        profile: RuleProfile,
+        records: Mapping[str, pd.DataFrame],
+        as_of: datetime | None,
+        before: Run | None,
+    ) -> None:
+        self._home, self._month, self._roster, self._as_of, self._before = home, month, roster, as_of, before
+        self._profile, self._records = profile, records
+        self._people = _by_participant(valid_in(records["participants"], month))
+        self.consumers = sorted(
+            who for who, rows in self._people.items() if any(row.kind in CONSUMER_KINDS for row in rows)
+        )
+        self.tariffs = TariffBook(_tariffs(records["tariffs"]))
+        self.active = profile.consumer is not None and bool(self.tariffs) and bool(self.consumers)
+        self._odd: list[Finding] = []
+        self.certificates: list[tuple[str, Certificates | None]] = []
+
+    @cached_property
+    def collector(self) -> UseCollector | None:
+        """What watches the days; None where no bill is made."""
+        rules = self._profile.consumer
+        if rules is None or not self.active:
+            return None
+        packages = {row.package_id for row in self._records["packages"].itertuples() if row.linked_to}
+        linked = frozenset(
+            row.participant_id
+            for row in self._records["package_choices"].itertuples()
+            if row.package_id in packages
+        )
+        return UseCollector(self._month, self._roster, self.consumers, linked, rules)
+
+    def add_to(
+        self,
+        result: MonthSettlement,
+        inputs: MonthInputs,
+        matrix: ChargeMatrix,
+        openings: Mapping[str, int],
+    ) -> tuple[MonthSettlement, list[Finding]]:
+        """The month with bills and what is odd about them; the month itself where no tariff is delivered."""
+        rules, collector = self._profile.consumer, self.collector
+        if rules is None or collector is None:
+            return result, list(self._without_tariffs())
+        use = collector.use(
+            reactive_energy(self._home, self._month, self._roster, self.consumers, self._as_of),
+            maximum_demand(
+                self._records["maximum_demand"], valid_in(self._records["meters"], self._month), self._month
+            ),
+        )
+        spans = self._spans()
+        bills = energy_bills(use, spans, self.tariffs, rules)
+        basic_fee(bills, spans, rules)
+        power_factor(bills, spans, rules)
+        termination(bills, spans, self._month, rules)
+        self.certificates = green_certificates(bills, spans, _carried(self._before))
+        fund = rules.government_fund
+        suppliers = Suppliers(
+            self._roster.grid_company,
+            fund if self._roster.kind.get(fund) == ParticipantKind.FUND else None,
+            self._roster.city,
+            _measured(self._roster, inputs),
+            rules.grid_company_own_charges,
+        )
+        findings = [
+            *{(one.code, one.subject): one for one in self._odd}.values(),
+            *lack_findings(bills, self._roster.city),
+            *tariff_findings(bills, self._month, self._profile),
+        ]
+        if suppliers.fund is None and "government_funds" in bills.columns:
+            findings.append(_no_fund(self._month, fund))
+        return with_bills(result, bills, suppliers, matrix, openings), findings
+
+    def _without_tariffs(self) -> Iterator[Finding]:
+        if self._profile.consumer is not None and self.consumers:
+            yield Finding(
+                "bills_without_tariffs",
+                Severity.REVIEW,
+                str(self._month),
+                f"No tariffs are delivered, so none of the {len(self.consumers)} retail users, agency users and "
+                f"residents of {self._month} gets a bill; the wholesale layer is settled without them. Deliver a "
+                "tariffs file, and packages with package_choices for retail users.",
+                evidence={"consumers": len(self.consumers)},
+            )
+
+    def _spans(self) -> list[Span]:
+        packages = _packages(self._records["packages"])
+        choices = self._choices()
+        days = tuple(self._month.days())
+        edges = sorted({days[0], self._month.after} | self._edges(choices))
+        spans = []
+        for first, after in pairwise(edges):
+            customers = tuple(
+                self._customer(who, first, choices.get(who, ()), packages) for who in self.consumers
+            )
+            spans.append(Span((first - days[0]).days, (after - days[0]).days, customers))
+        return spans
+
+    def _edges(self, choices: Mapping[str, Sequence[Choice]]) -> set[date]:
+        first, after = self._month.first, self._month.after
+        edges = self.tariffs.edges(first, after)
+        for frame in (self._records["participants"], self._records["packages"]):
+            edges |= {edge for column in ("valid_from", "valid_to") for edge in frame[column] if _given(edge)}
+        edges |= {
+            edge
+            for of_user in choices.values()
+            for choice in of_user
+            for edge in (choice.effective_from, choice.effective_to)
+            if edge is not None
+        }
+        rules = self._profile.consumer
+        for name in type(rules).model_fields if rules is not None else ():
+            entries = getattr(rules, name)
+            if isinstance(entries, tuple):
+                dated = [entry for entry in entries if isinstance(entry, Dated)]
+                edges |= {edge for entry in dated for edge in (entry.valid_from, entry.valid_to) if edge}
+        return {edge for edge in edges if first < edge < after}
+
+    def _customer(
+        self,
+        who: str,
+        day: date,
+        choices: Sequence[Choice],
+        packages: Mapping[str, list[tuple[Any, Package]]],
+    ) -> Customer | None:
+        rules = self._profile.consumer
+        row = next((row for row in self._people[who] if _holds(row, day)), None)
+        if rules is None or row is None or row.kind not in CONSUMER_KINDS:
+            return None
+        retail = row.kind == ParticipantKind.RETAIL_USER
+        choice = next((one for one in choices if one.holds(day)), None) if retail else None
+        package = None
+        if choice is not None:
+            package = next((one for of, one in packages.get(choice.package_id, ()) if _holds(of, day)), None)
+            if package is not None and package.retailer_id != row.retailer_id:
+                self._odd.append(_of_other_retailer(who, package, row, day))
+                package = None
+        return Customer(
+            kind=row.kind,
+            tariff_class=row.tariff_class or "",
+            band=rules.band(row.voltage_kv) if _given(row.voltage_kv) else "",
+            supplier=(row.retailer_id or "") if retail else self._roster.grid_company,
+            capacity_kva=row.capacity_kva if _given(row.capacity_kva) else None,
+            basic_fee=row.basic_fee or None,
+            standard=row.power_factor_standard if _given(row.power_factor_standard) else None,
+            package=package,
+            choice=choice,
+        )
+
+    def _choices(self) -> dict[str, list[Choice]]:
+        """By participant, the latest to take effect first."""
+        rules = self._profile.consumer
+        found: dict[str, list[Choice]] = defaultdict(list)
+        for row in self._records["package_choices"].itertuples():
+            choice = Choice(
+                row.participant_id,
+                row.package_id,
+                row.signed_on,
+                row.valid_from,
+                row.valid_to if _given(row.valid_to) else None,
+                scaled(row.agreed_mwh, 6) if _given(row.agreed_mwh) else None,
+                row.term_ends if _given(row.term_ends) else None,
+                row.ended_early_on if _given(row.ended_early_on) else None,
+            )
+            found[row.participant_id].append(choice)
+            early = choice.valid_from < choice.effective_from and self._month.first < choice.effective_from
+            if early and choice.valid_from < self._month.after:
+                self._odd.append(_next_month(choice))
+            if rules is not None and not re.fullmatch(rules.package_code, row.package_id):
+                self._odd.append(_odd_code(row.package_id))
+        for choices in found.values():
+            choices.sort(key=lambda one: (one.effective_from, one.signed_on), reverse=True)
+        return found
+
+
+def _tariffs(frame: pd.DataFrame) -> list[Tariff]:
+    return [
+        Tariff(
+            row.component,
+            row.tariff_class,
+            row.voltage_band,
+            scaled(row.price_cny, 8),
+            row.price_unit,
+            row.region,
+            row.source,
+            row.source_effective_from if _given(row.source_effective_from) else None,
+            row.valid_from,
+            row.valid_to if _given(row.valid_to) else None,
+        )
+        for row in frame.itertuples()
+    ]
+
+
+def _packages(frame: pd.DataFrame) -> dict[str, list[tuple[Any, Package]]]:
+    found: dict[str, list[tuple[Any, Package]]] = defaultdict(list)
+    shares = {"fixed": 100, "spot_linked": 0, "reference_linked": 0}
+    for row in frame.itertuples():
+        fixed = shares.get(row.kind)
+        if fixed is None:
+            fixed = scaled(row.fixed_share, 2) if _given(row.fixed_share) else 0
+        package = Package(
+            row.package_id,
+            row.retailer_id,
+            row.kind,
+            fixed,
+            tuple(_whole(getattr(row, f"{name}_cny_per_mwh"), 3) for name in PERIOD_NAMES),
+            row.linked_to or None,
+            _whole(row.spread_cny_per_mwh, 3) or 0,
+            _whole(row.cap_cny_per_mwh, 3),
+            _whole(row.x1_share, TEN_THOUSANDTHS),
+            _whole(row.x2_share, TEN_THOUSANDTHS),
+            _whole(row.y1_cny_per_mwh, 3) or 0,
+            _whole(row.y2_cny_per_mwh, 3) or 0,
+            _whole(row.c1_cny_per_mwh, 3),
+            _whole(row.c2_cny, 2),
+            _whole(row.green_share, TEN_THOUSANDTHS) or 0,
+            _whole(row.green_cny_per_certificate, 3) or 0,
+        )
+        found[row.package_id].append((row, package))
+    return found
+
+
+def _whole(value: Any, decimals: int) -> int | None:
+    return scaled(value, decimals) if _given(value) else None
+
+
+def _by_participant(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in frame.itertuples():
+        found[row.participant_id].append(row)
+    return found
+
+
+def _holds(row: Any, day: date) -> bool:
+    return bool(row.valid_from <= day and (not _given(row.valid_to) or day < row.valid_to))
+
+
+def _given(value: object) -> bool:
+    return value is not None and not pd.isna(value)  # type: ignore[call-overload]
+
+
+def _measured(roster: Roster, inputs: MonthInputs) -> dict[str, int]:
+    """Share of each participant's energy that was measured, 1e-6."""
+    energy = inputs.energy
+    share = np.where(energy == 0, 1_000_000, inputs.measured * 1_000_000 // np.maximum(energy, 1))
+    return dict(zip(roster.metered, share.tolist(), strict=True))
+
+
+def _carried(before: Run | None) -> dict[str, int | None]:
+    """Green energy left over from the month before, 1e-4 Wh by participant."""
+    if before is None or not (before.folder / GREEN_CERTIFICATES).is_file():
+        return {}
+    rows = pq.read_table(before.folder / GREEN_CERTIFICATES).to_pylist()
+    return {
+        row["participant_id"]: None if row["carried_out_mwh"] is None else scaled(row["carried_out_mwh"], 10)
+        for row in rows
+    }
+
+
+def _of_other_retailer(who: str, package: Package, row: Any, day: date) -> Finding:
+    return Finding(
+        "package_of_other_retailer",
+        Severity.BLOCK,
+        who,
+        f"{who} is a customer of {row.retailer_id} on {day}, but the package {package.package_id} it chose is of "
+        f"{package.retailer_id}; its energy has no price. Deliver the choice of a package of {row.retailer_id}.",
+        city=row.city or None,
+        evidence={"package_id": package.package_id, "date": str(day)},
+    )
+
+
+def _next_month(choice: Choice) -> Finding:
+    return Finding(
+        "package_takes_effect_next_month",
+        Severity.REVIEW,
+        choice.participant_id,
+        f"{choice.participant_id} signed {choice.package_id} on {choice.signed_on} with effect from "
+        f"{choice.valid_from}; a package takes effect in the next month (SD25 12.2), so it holds from "
+        f"{choice.effective_from}.",
+        evidence={"package_id": choice.package_id, "effective_from": str(choice.effective_from)},
+    )
+
+
+def _odd_code(package_id: str) -> Finding:
+    return Finding(
+        "package_code_odd",
+        Severity.REVIEW,
+        package_id,
+        f"Package {package_id} is not named by four letters, two digits and four digits (SD25 12.2); it is settled "
+        "as delivered. Ask the trading centre for its code.",
+    )
+
+
+def _no_fund(month: Month, fund: str) -> Finding:
+    return Finding(
+        "fund_unknown",
+        Severity.BLOCK,
+        str(month),
+        f"Government funds are charged in {month}, but there is no participant {fund} of kind fund, whom the profile "
+        "names as their payee. Deliver it in participants.",
+    )
