@@ -143,8 +143,10 @@ def money_balance(content: RunContent, labels: Labels) -> MoneyBalance:
             continue
         if definition.closes == "zero":
             holds = row.closing_cny == 0
-        else:  # ruling 8: within half a fen per line
-            holds = 2 * abs(row.movement_cny) <= Decimal("0.01") * lines
+        else:  # what carries forward holds by opening + movement = closing; rounding also by ruling 8
+            holds = row.opening_cny + row.movement_cny == row.closing_cny and not (
+                definition.bounded and 2 * abs(row.movement_cny) > Decimal("0.01") * lines
+            )
         waits = bool(missing) and (row.account in open_accounts or "energy" in open_accounts)
         checks.append(
             AccountCheck(
