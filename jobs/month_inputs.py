@@ -30,6 +30,9 @@ from settlement.prices import hourly_user_price
 from warehouse.curves import CurveDay, curve_days
 from warehouse.home import Home
 
+UnifiedPrices = Mapping[date, Mapping[str, IntArray]]
+"""day -> stage -> (96,) 0.001 元/MWh: user prices that are settled whatever the prices table says now."""
+
 MONTH_CURVES = ("meter_readings", "meter_quality", "positions", "contract_curves", "prices")
 NO_ROWS: Index = np.zeros(0, np.intp)
 
@@ -72,6 +75,7 @@ class MonthInputs:
     measured readings; span_incomplete where a reading of it is missing. energy, measured, incomplete: of the month.
     use_of[day]: (users + generators, 96) kept for the days in ``keep``. only: stream this day of the month alone.
     accepted: what the run settles in the place of raw readings.
+    unified: the user prices of a month that is corrected; a correction never changes them (market.md B.11).
     """
 
     def __init__(
@@ -86,8 +90,11 @@ class MonthInputs:
         only: date | None = None,
         accepted: Accepted | None = None,
         watch: Watch | None = None,
+        unified: UnifiedPrices | None = None,
     ) -> None:
         self._watch, self._seen_energy = watch, (NO_ROWS, np.zeros((0, PERIODS), np.int64), NO_ROWS)
+        self._unified = unified
+        self._price_kept: dict[str, list[date]] = defaultdict(list)
         self._home, self._month, self._rules, self._as_of = home, month, rules, as_of
         self._imports, self._keep = imports, keep
         self._days = tuple(month.days()) if only is None else (only,)
@@ -134,6 +141,7 @@ class MonthInputs:
             *(self._gap_finding(gap, days) for gap, days in self._gaps.items()),
             *(self._price_gap_finding(*key, stamps) for key, stamps in self._price_gaps.items()),
             *(self._price_limit_finding(*key, stamps) for key, stamps in self._price_limits.items()),
+            *(self._price_kept_finding(stage, days) for stage, days in sorted(self._price_kept.items())),
         ]
 
     def _stream(self, table: str) -> Iterator[CurveDay | None]:
@@ -376,6 +384,8 @@ class MonthInputs:
             else hourly_user_price(by_node[stage], weight)
             for stage in ("day_ahead", "real_time")
         }
+        if self._unified is not None:
+            user = {stage: self._kept_price(day, stage, price) for stage, price in user.items()}
         reference = (
             user["day_ahead"]
             if self._rules.contract_reference_node == self._rules.user_price_node
@@ -394,6 +404,13 @@ class MonthInputs:
 
     def _nonmarket_price(self, day: date) -> Decimal | None:
         return on(self._rules.nonmarket_price_cny_per_mwh, day, "nonmarket_price_cny_per_mwh")
+
+    def _kept_price(self, day: date, stage: str, now: IntArray) -> IntArray:
+        assert self._unified is not None  # noqa: S101  # asked only where prices are kept
+        kept = self._unified[day][stage]
+        if not np.array_equal(kept, now):
+            self._price_kept[stage].append(day)
+        return kept
 
     def _node_price(
         self, book: Mapping[tuple[str, str], IntArray], node: str, stage: str, day: date
@@ -457,6 +474,17 @@ class MonthInputs:
             f"The {stage.replace('_', '-')} price of node {node} lies outside {low}..{high} 元/MWh on "
             f"{_some(stamps)} (R24, SD822); it is settled as delivered. Ask the dispatch centre.",
             evidence={"periods": stamps},
+        )
+
+    def _price_kept_finding(self, stage: str, days: list[date]) -> Finding:
+        return Finding(
+            "unified_price_kept",
+            Severity.REVIEW,
+            stage,
+            f"What is known now would change the unified {stage.replace('_', '-')} price of "
+            f"{_some(list(map(str, days)))}; a correction never changes a unified price (SD25, market.md B.11), so the "
+            "price of the settled month stands. Ask the trading centre if the published price was wrong.",
+            evidence={"dates": list(map(str, days))},
         )
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from jobs import access, actor
 from jobs.accepted import ESTIMATES
+from jobs.basis import Basis, posted_into
 from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
     EVENT_TABLES,
@@ -30,7 +31,7 @@ from jobs.demand_response import (
 )
 from jobs.estimates import estimates_table
 from jobs.month_facts import before_its_date, month_facts
-from jobs.month_inputs import MONTH_CURVES, MonthInputs
+from jobs.month_inputs import MONTH_CURVES, MonthInputs, UnifiedPrices
 from jobs.month_parties import parties_of, register_differences
 from jobs.month_readings import CheckedReadings, check_readings, reading_inputs
 from jobs.month_trades import TRADE_TABLES, settled_trades
@@ -42,6 +43,7 @@ from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile, profile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
+from settlement.corrections import Brought
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
@@ -52,11 +54,13 @@ from settlement.retail.packages import Certificates
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import newest_recorded_at
+from warehouse.difference_tables import CORRECTIONS, DIFFERENCES, differences_table
 from warehouse.home import Home
 from warehouse.lock import exclusive
 from warehouse.records import read_records, record_inputs
+from warehouse.rule_files import keep_rules
 
-KINDS = ("draft", "final", "correction")
+KINDS = ("draft", "final")
 MONTH_RECORDS = (
     *ROSTER_TABLES,
     *TRADE_TABLES,
@@ -102,17 +106,21 @@ def settle(
     NotAllowedError where the actor may not prepare a run.
     """
     if kind not in KINDS:
-        raise ValueError(f"{kind!r} is not a kind of run; choose one of {', '.join(KINDS)}.")
+        raise ValueError(
+            f"{kind!r} is not a kind of run that settles a month; choose one of {', '.join(KINDS)}. A month that is "
+            "final is corrected by `gridsettle run correct`."
+        )
     rules = profile_name if isinstance(profile_name, RuleProfile) else profile(profile_name)
     as_of = as_of or newest_recorded_at(home)
     who = actor.current(home)
     access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
-        before = _month_before(home, month)
-        inputs = (*month_inputs(home, month, as_of, rules, kind), *_carried_from(before))
+        carried = _month_before(home, month), posted_into(home, month)
+        basis = Basis(home, month, rules, as_of, *carried, kind=kind)
+        inputs = basis_inputs(basis)
         newest = runs.latest_run(home, kind, str(month))
-        compute = partial(_compute, home, month, kind, rules, as_of, before, progress)
+        compute = partial(compute_run, basis, progress)
         if newest is not None and _identity(month, kind, rules, inputs, newest.previous).run_id == UUID(
             newest.run_id
         ):
@@ -123,13 +131,34 @@ def settle(
                 )
                 differences += runs.recompute(again, newest, compute)
             return MonthRun(newest, computed=force, differences=tuple(differences))
-        identity = _identity(month, kind, rules, inputs, None if newest is None else newest.run_id)
+        previous = newest or earlier_version(home, kind, str(month))
+        identity = _identity(month, kind, rules, inputs, None if previous is None else previous.run_id)
+        if kind == "final" and runs.latest_run(home, "correction", str(month)) is not None:
+            raise ValueError(
+                f"{month} was corrected already, and what the correction found is posted; correct it again with "
+                "`gridsettle run correct` instead of settling it as final once more."
+            )
+        keep_rules(home, rules)
         left = runs.orphan(home, identity.run_id)
         if left is not None:
             return MonthRun(runs.register(home, left, who.signature), computed=False)
         number = 1 if newest is None else newest.version + 1
         run = runs.write_run(home, identity, number, as_of, compute, who.signature)
         return MonthRun(run, computed=True)
+
+
+def earlier_version(home: Home, kind: str, month: str) -> runs.Run | None:
+    """What a first final version is compared with: the month's newest draft."""
+    return runs.latest_run(home, "draft", month) if kind == "final" else None
+
+
+def basis_inputs(basis: Basis) -> tuple[runs.InputFile, ...]:
+    """Every file that the month rests on: what was delivered and what other runs hand over, by hash (ruling 13)."""
+    return (
+        *month_inputs(basis.home, basis.month, basis.as_of, basis.rules, basis.kind),
+        *_carried_from(basis.before),
+        *(runs.output_as_input(run, DIFFERENCES) for run in basis.corrections),
+    )
 
 
 def month_inputs(
@@ -204,13 +233,16 @@ def calculate(
     as_of: datetime | None = None,
     before: runs.Run | None = None,
     register_wh: Mapping[str, int | None] | None = None,
+    brought: Sequence[Brought] = (),
+    unified: UnifiedPrices | None = None,
     progress: Progress = silent,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
     before: the run of the month before, whose accounts carry forward; None opens them at zero. register_wh: Wh of
-    the month by metered participant as its registers say, for the month-end adjustment. A profile that begins later
-    is applied as of its first day. Raises what ``settle`` raises.
+    the month by metered participant as its registers say, for the month-end adjustment. brought: corrections posted
+    into this month. unified: user prices that stay, of a month that is corrected. A profile that begins later is
+    applied as of its first day. Raises what ``settle`` raises.
     """
     started = rules_used.in_force_from
     rules_used = rules_used.reaching_back_to(month.first)
@@ -232,6 +264,7 @@ def calculate(
         keep=events.days,
         accepted=readings.accepted,
         watch=None if consumers.collector is None else consumers.collector.watch,
+        unified=unified,
     )
     deviation = needs_deviation(rules.passthrough_policy)
     settled = [
@@ -246,7 +279,7 @@ def calculate(
     )
     by_hand = adjustments(valid_in(records["manual_adjustments"], month), roster.kind, month)
     amounts = [*response.amounts, *by_hand.amounts]
-    result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts)
+    result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts, brought)
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings)
     findings = (
         *result.findings,
@@ -266,19 +299,25 @@ def calculate(
     return Calculation(result, response, events, findings, readings, tuple(consumers.certificates))
 
 
-def _compute(
-    home: Home,
-    month: Month,
-    kind: str,
-    rules_used: RuleProfile,
-    as_of: datetime | None,
-    before: runs.Run | None,
-    progress: Progress,
-    folder: Path,
-    run_id: UUID,
-) -> Mapping[str, Any]:
-    done = calculate(home, month, rules_used, kind=kind, as_of=as_of, before=before, progress=progress)
-    _, matrix = rules_used.settled
+def calculate_basis(basis: Basis, progress: Progress = silent) -> Calculation:
+    """``calculate`` on a basis."""
+    return calculate(
+        basis.home,
+        basis.month,
+        basis.rules,
+        kind=basis.kind,
+        as_of=basis.as_of,
+        before=basis.before,
+        brought=basis.brought(),
+        unified=basis.unified(),
+        progress=progress,
+    )
+
+
+def compute_run(basis: Basis, progress: Progress, folder: Path, run_id: UUID) -> Mapping[str, Any]:
+    """Settle a month on its basis into the tables of a run; rows, totals and status for its manifest."""
+    done = calculate_basis(basis, progress)
+    _, matrix = basis.rules.settled
     result, response, findings = done.result, done.response, done.findings
     tables = {
         "lines.parquet": run_tables.lines_table(result.lines, matrix),
@@ -292,6 +331,7 @@ def _compute(
         ESTIMATES: estimates_table(done.readings.estimates),
         run_tables.GREEN_CERTIFICATES: run_tables.certificates_table(done.certificates),
         "findings.parquet": run_tables.findings_table(findings, run_id),
+        CORRECTIONS: differences_table(basis.brought()),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)

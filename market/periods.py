@@ -57,6 +57,15 @@ class Month:
             yield day
             day += timedelta(days=1)
 
+    def shifted(self, months: int) -> Month:
+        """The month so many months later, earlier where negative."""
+        years, place = divmod(self.number - 1 + months, 12)
+        return Month(self.year + years, place + 1)
+
+    def months_since(self, earlier: Month) -> int:
+        """How many months this one lies after ``earlier``."""
+        return (self.year - earlier.year) * 12 + self.number - earlier.number
+
     @classmethod
     def of(cls, day: date) -> Month:
         """The month a day belongs to."""

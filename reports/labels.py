@@ -394,6 +394,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "package_terms_read": ("套餐条款按本系统理解", "package terms as read here"),
     "passthrough_key_zero": ("分摊依据为零", "nothing to share the gain or loss by"),
     "path_without_section": ("路径缺少区段", "path without section"),
+    "unified_price_kept": ("统一结算点电价不予更改", "unified price kept"),
     "price_out_of_limits": ("电价越限", "price out of limits"),
     "reactive_missing": ("无功电量缺失", "reactive energy missing"),
     "residents_without_tiers": ("居民电价未分档", "residents without tiers"),

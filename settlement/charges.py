@@ -107,6 +107,7 @@ ELSEWHERE = (
         "curve_mismatch",
         "deviation_recovery_return",
         "manual_adjustment",
+        "resettlement",
     ),
     *(sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, INTERPROVINCIAL_DIRECT, GAIN_LOSS),
 )

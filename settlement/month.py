@@ -18,6 +18,7 @@ from market.money import NANO_PER_FEN, fen_of_nano
 from market.profiles import ChargeMatrix, ProvincialRules
 from settlement.book import Book, row_totals, sum_or_none, total_fen
 from settlement.charges import closing_charges, direct_charges
+from settlement.corrections import Brought, clearing_postings, resettlement_lines
 from settlement.day import DaySettlement, System
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding, Severity
@@ -63,10 +64,12 @@ def settle_month(
     matrix: ChargeMatrix,
     openings: Mapping[str, int],
     facts: MonthFacts = NO_FACTS,
+    brought: Sequence[Brought] = (),
 ) -> MonthSettlement:
     """Lines, postings and accounts of one month.
 
-    openings: fen by account, of accounts that carry forward. Raises LedgerNotBalancedError when the books do
+    openings: fen by account, of accounts that carry forward. brought: corrections of past months that are posted
+    into this one. Raises LedgerNotBalancedError when the books do
     not close (the run fails closed), OverflowBoundError past int64, ValueError for a pool without any key.
     """
     settled = list(days)
@@ -96,7 +99,7 @@ def settle_month(
     unplaced = None if credited is None or reference_fen is None else -credited - reference_fen
     charge = matrix.charge(GAIN_LOSS).under(rules.passthrough_policy)
     passed_on, found = gain_loss_lines(unplaced, charge, parties, book.passthrough_keys())
-    lines += [*import_lines, *passed_on, *_event_lines(events, parties)]
+    lines += [*import_lines, *passed_on, *_event_lines(events, parties), *resettlement_lines(brought)]
     findings += [*found, *_loss_findings(settled, rules)]
 
     contract_fen = total_fen([line for line in lines if line.charge_code == "contract"])
@@ -111,7 +114,7 @@ def settle_month(
         if amount
     ]
     daily += [*closing.daily, *trade_daily(trades, bought, parties), *_event_daily(events)]
-    return _close(lines, daily, bought, movements, findings, settled, matrix, openings)
+    return _close(lines, daily, bought, movements, findings, settled, matrix, openings, brought)
 
 
 def month_use(users: Sequence[str], settled: Sequence[DaySettlement]) -> dict[str, int | None]:
@@ -143,6 +146,7 @@ def _close(
     settled: list[DaySettlement],
     matrix: ChargeMatrix,
     openings: Mapping[str, int],
+    brought: Sequence[Brought],
 ) -> MonthSettlement:
     lines = sorted(lines, key=lambda line: (line.participant_id, line.charge_code))
     account_of = {charge.code: charge.account for charge in matrix.charges}
@@ -150,10 +154,11 @@ def _close(
     if "energy" in incomplete:
         incomplete |= {"congestion", "interprovincial", "curve_mismatch"}
     incomplete |= {account_of[one.subject] for one in findings if one.code == "pool_without_key"}
-    postings = post(lines, movements, matrix)
+    postings = [*post(lines, movements, matrix), *clearing_postings(brought)]
     participants = sorted({line.participant_id for line in lines})
     accounts = balances(postings, matrix, openings, participants)
-    assert_balanced(postings, accounts, matrix, len(lines), incomplete)
+    rounded = len(lines) + sum(len(one.lines) for one in brought)
+    assert_balanced(postings, accounts, matrix, rounded, incomplete)
     return MonthSettlement(
         lines=tuple(lines),
         daily=tuple(daily),

@@ -206,6 +206,7 @@ def _files(
     as_of: datetime | None,
     delivered: Collection[str] | None,
 ) -> _Plan:
+    delivered = delivered if home.sees is None else home.sees.of(table, delivered)
     columns = [getattr(CurveFile, name) for name in ("path", "city", "first_date", "last_date", "revised")]
     query = (
         select(Delivery.delivery_id, *columns)

@@ -7,7 +7,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
@@ -20,26 +20,17 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from warehouse.sight import Sight
+
 BUSY_TIMEOUT_MS = 30_000
 
 
 class Settings(BaseSettings):
-    """GRIDSETTLE_HOME and GRIDSETTLE_DATABASE_URL."""
+    """GRIDSETTLE_HOME."""
 
     model_config = SettingsConfigDict(env_prefix="GRIDSETTLE_")
 
     home: Path = Path("var")
-    database_url: str | None = None
-
-
-SETTINGS = ("GRIDSETTLE_HOME", "GRIDSETTLE_DATABASE_URL")
-
-
-@lru_cache(maxsize=16)
-def _settings(*read: str | None) -> Settings:
-    """The settings while the environment stays as it is: reading them takes longer than a query."""
-    del read
-    return Settings()
 
 
 class HomeNotReadyError(RuntimeError):
@@ -48,17 +39,23 @@ class HomeNotReadyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Home:
-    """The folders of one installation. Nothing is created by naming it; ``create`` does that."""
+    """The folders of one installation. Nothing is created by naming it; ``create`` does that.
+
+    sees: the deliveries that readers of records and curves see; None for all of them.
+    """
 
     root: Path
+    sees: Sight | None = None
+
+    def seeing(self, sight: Sight | None) -> Home:
+        """The same home, of which readers see these deliveries only."""
+        return replace(self, sees=sight)
 
     @property
     def database_url(self) -> str:
         """GRIDSETTLE_DATABASE_URL when set, else the SQLite file ``gridsettle.db`` in the home."""
-        return (
-            _settings(*map(os.environ.get, SETTINGS)).database_url
-            or f"sqlite:///{self.root / 'gridsettle.db'}"
-        )
+        # Asked for at every connection: the variable alone, without building all settings.
+        return os.environ.get("GRIDSETTLE_DATABASE_URL") or f"sqlite:///{self.root / 'gridsettle.db'}"
 
     @property
     def curves(self) -> Path:
@@ -79,6 +76,11 @@ class Home:
     def runs(self) -> Path:
         """One immutable folder a run."""
         return self.root / "runs"
+
+    @property
+    def rules(self) -> Path:
+        """The rules that runs were computed by, one file a hash."""
+        return self.root / "rules"
 
     @property
     def reports(self) -> Path:

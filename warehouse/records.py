@@ -51,7 +51,7 @@ def read_records(
     """
     definition = _record_definition(table)
     with engine(home).connect() as connection:
-        rows = list(connection.execute(_newest(definition, as_of, delivered, first, after)).all())
+        rows = list(connection.execute(_newest(home, definition, as_of, delivered, first, after)).all())
     rows.sort(key=itemgetter(*(_position(definition, name) for name in definition.key)))
     columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
     frame = {
@@ -73,7 +73,7 @@ def record_inputs(
     after: date | None = None,
 ) -> list[Input]:
     """The deliveries that hold a newest revision in ``read_records`` of the same arguments, by id."""
-    newest = _newest(_record_definition(table), as_of, delivered, first, after).subquery()
+    newest = _newest(home, _record_definition(table), as_of, delivered, first, after).subquery()
     with engine(home).connect() as connection:
         counted = connection.execute(
             select(newest.c.delivery_id, func.count().label("n")).group_by(newest.c.delivery_id)
@@ -139,6 +139,7 @@ def _position(definition: Table, name: str) -> int:
 
 
 def _newest(
+    home: Home,
     definition: Table,
     as_of: datetime | None,
     delivered: Collection[str] | None,
@@ -146,6 +147,7 @@ def _newest(
     after: date | None,
 ) -> Select[Any]:
     record = RECORDS[definition.name]
+    delivered = delivered if home.sees is None else home.sees.of(definition.name, delivered)
     names = [*(column.name for column in definition.columns), "delivery_id", "line"]
     rank = func.row_number().over(
         partition_by=[record.c[name] for name in definition.key], order_by=record.c.revision.desc()

@@ -50,7 +50,10 @@ class InputFile:
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What makes a run the same run: kind, month, profile, inputs, previous run, software version."""
+    """What makes a run the same run: kind, month, profile, inputs, previous run, software version.
+
+    posted_into: the month that takes a correction's differences; None for what corrects nothing.
+    """
 
     kind: str
     month: str
@@ -59,11 +62,12 @@ class RunIdentity:
     inputs: tuple[InputFile, ...]
     previous: str | None
     software: str
+    posted_into: str | None = None
 
     @property
     def run_id(self) -> UUID:
         """uuid5 of the identity (ruling 13); ``as_of`` and clock times are no part of it."""
-        grain = {
+        grain: dict[str, Any] = {
             "kind": self.kind,
             "month": self.month,
             "profile_sha256": self.profile_sha256,
@@ -71,6 +75,8 @@ class RunIdentity:
             "previous": self.previous,
             "software": self.software,
         }
+        if self.posted_into is not None:
+            grain["posted_into"] = self.posted_into
         return uuid5(NAMESPACE, json.dumps(grain, sort_keys=True))
 
 
@@ -149,6 +155,12 @@ def latest_run(home: Home, kind: str, month: str) -> Run | None:
     """The newest version of a kind and month."""
     runs = [run for run in list_runs(home) if (run.kind, run.month) == (kind, month)]
     return max(runs, key=lambda run: run.version, default=None)
+
+
+def output_as_input(run: Run, name: str) -> InputFile:
+    """One output of a run as an input of another, by the hash its manifest names."""
+    entry = next(entry for entry in run.manifest["outputs"] if entry["path"] == name)
+    return InputFile(f"runs/{run.run_id}/{name}", entry["sha256"], entry["rows"])
 
 
 def write_run(
@@ -276,6 +288,7 @@ def _manifest(
         "software_version": identity.software,
         "inputs": [asdict(entry) for entry in sorted(identity.inputs)],
         "outputs": _outputs(folder, result["rows"]),
+        "posted_into": identity.posted_into,
         "totals": result["totals"],
         "started_at": started.isoformat(),
         "finished_at": datetime.now(UTC).isoformat(),
