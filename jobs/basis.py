@@ -52,9 +52,12 @@ class Basis:
         """The corrections of past months that are posted into this one."""
         return tuple(read_brought(run.folder, run.run_id, run.month) for run in self.corrections)
 
-    def unified(self) -> UnifiedPrices | None:
-        """The unified user prices that a correction must not change, None where the month makes its own."""
-        return None if self.origin is None else unified_prices(past_basis(self.home, self.origin))
+    def unified(self, only: date | None = None) -> UnifiedPrices | None:
+        """The unified user prices that a correction must not change, None where the month makes its own.
+
+        only: of this day alone.
+        """
+        return None if self.origin is None else unified_prices(past_basis(self.home, self.origin), only)
 
 
 def past_basis(home: Home, run: runs.Run, rules: RuleProfile | None = None) -> Basis:
@@ -142,13 +145,15 @@ def origin_of(home: Home, run: runs.Run) -> runs.Run | None:
     return run
 
 
-def unified_prices(basis: Basis) -> UnifiedPrices:
+def unified_prices(basis: Basis, only: date | None = None) -> UnifiedPrices:
     """day -> stage -> (96,) 0.001 元/MWh: the user prices as the run of this basis had them."""
     records = [
         read_records(basis.home, name, as_of=basis.as_of) for name in ("participants", "meters", "contracts")
     ]
     rules, _ = basis.rules.settled
-    inputs = MonthInputs(basis.home, basis.month, Roster(basis.month, *records), rules, {}, basis.as_of)
+    inputs = MonthInputs(
+        basis.home, basis.month, Roster(basis.month, *records), rules, {}, basis.as_of, only=only
+    )
     kept: dict[date, Mapping[str, Any]] = {}
     for market in inputs.days():
         kept[market.day] = {

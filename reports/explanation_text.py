@@ -241,7 +241,8 @@ class _Text:
 
     def hint(self) -> Iterable[str]:
         what = self._what
-        keyed_by_energy = what.pool is not None and all(share.unit == "MWh" for share in what.pool.shares)
+        shares = () if what.pool is None else what.pool.shares
+        keyed_by_energy = bool(shares) and all(share.unit == "MWh" for share in shares)
         if what.day is None and (what.days or what.trades or keyed_by_energy):
             yield ""
             yield self._word("see_date")

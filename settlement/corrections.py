@@ -29,7 +29,7 @@ class LineAmount:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One participant and charge of the corrected month; None where that version has no such line or amount."""
+    """One participant and charge of the corrected month; a line a version lacks is 0, None is a missing amount."""
 
     source_month: str
     participant_id: str

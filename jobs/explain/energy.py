@@ -12,7 +12,7 @@ import pandas as pd
 
 from jobs.accepted import Accepted
 from jobs.explain.sources import SourceFiles
-from jobs.month_inputs import MonthInputs
+from jobs.month_inputs import MonthInputs, UnifiedPrices
 from jobs.roster import Roster, valid_on
 from market.curves import MISSING, is_missing
 from market.money import IntArray
@@ -45,11 +45,20 @@ class EnergyDay:
         day: date,
         imports: Mapping[tuple[str, date], IntArray],
         accepted: Accepted,
+        unified: UnifiedPrices | None = None,
     ) -> None:
         self._day, self._roster = day, roster
         self._rules = profile.settled[0]
         self._inputs = MonthInputs(
-            home, month, roster, self._rules, imports, as_of, only=day, accepted=accepted
+            home,
+            month,
+            roster,
+            self._rules,
+            imports,
+            as_of,
+            only=day,
+            accepted=accepted,
+            unified=unified,
         )
 
     def parts(self, code: str, who: str) -> tuple[Part, ...]:

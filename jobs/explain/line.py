@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from jobs.explain.brought import brought_of
+from jobs.explain.events import OF_EVENTS, events_of
 from jobs.explain.pools import OWN_POOLS, pool_of
 from jobs.explain.run import NotExplainedError, RunData
 from jobs.explain.trades import OF_TRADES, trades_of
@@ -19,6 +21,7 @@ from market.periods import Month
 from market.profiles import RuleProfile
 from market.sharing import Fee
 from reports.explanation import Day, Explanation, Part, Source
+from settlement.corrections import CODE as RESETTLEMENT
 from settlement.passthrough import CODE as GAIN_LOSS
 from warehouse.home import Home
 from warehouse.runs import find_run
@@ -28,7 +31,6 @@ WITHOUT_QUARTERS = (
     *("deviation_recovery_users", "deviation_recovery_generators", "deviation_recovery_return"),
     *("guaranteed_purchase", "priority_generation", "curve_mismatch"),
 )
-OF_EVENTS = ("demand_response_payment", "demand_response_penalty", "demand_response_charge")
 
 
 def explain(
@@ -49,11 +51,6 @@ def explain(
     if day is not None and Month.of(day) != run.month:
         raise NotExplainedError(f"{day} is not in {run.month}, the month of run {run.run.alias}.")
     line = run.line(participant_id, charge_code)
-    if charge_code in OF_EVENTS:
-        raise NotExplainedError(
-            f"{charge_code} is settled by event, not by quarter-hour; response.parquet and allocation.parquet of run "
-            f"{run.run.alias} hold every event of {participant_id}."
-        )
     days = run.days(participant_id, charge_code)
     if run.matrix.charge(charge_code).layer == "consumer" and (day is not None or not days):
         raise NotExplainedError(
@@ -68,15 +65,19 @@ def explain(
         raise NotExplainedError(
             f"{charge_code} is settled by {charge.period} ({charge.key}), not by quarter-hour; explain it without a date."
         )
-    if charge_code in OF_TRADES or charge_code == GAIN_LOSS:
+    if charge_code in OF_EVENTS:
+        behind |= events_of(run, participant_id, charge_code, day)
+    elif charge_code in OF_TRADES or charge_code == GAIN_LOSS:
         behind |= trades_of(run, participant_id, charge_code, day, days)
     elif days and day is not None:
         behind |= _quarters(run, participant_id, charge_code, day, days)
-    if not days and day is not None:
+    if not days and day is not None and charge_code != RESETTLEMENT:
         keyed = run.energy(day).meter_sources(participant_id, run.records["meters"], run.files)
         behind["sources"] = (*behind.get("sources", ()), *keyed)
     if line.amount_cny is None:
         behind["missing_because"] = _why_missing(run, participant_id)
+    elif charge_code == RESETTLEMENT:
+        behind |= brought_of(run, participant_id)
     elif charge.fee is not None:
         behind["sources"] = _fee_sources(run, participant_id, charge.fee)
     elif not days and charge_code in OWN_POOLS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -13,13 +13,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from jobs.accepted import Accepted, accepted_of_run
+from jobs.basis import past_basis
 from jobs.explain.energy import EnergyDay
 from jobs.explain.sources import SourceFiles
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.roster import ROSTER_TABLES, Roster
 from market.money import IntArray, half_up, scaled
 from market.periods import Month
-from market.profiles import RuleProfile, profile
+from market.profiles import RuleProfile
 from reports.explanation import Day
 from settlement.interprovincial import TradeSettlement
 from warehouse.home import Home
@@ -35,13 +36,13 @@ class RunData:
     """Tables of one run and the records and curves it was settled from, read as they are needed."""
 
     def __init__(self, home: Home, run: Run, rules: RuleProfile | None) -> None:
-        self.home, self.run, self.manifest = home, run, run.manifest
+        self.run, self.manifest = run, run.manifest
         self.month = Month.parse(run.month)
-        as_of = self.manifest["as_of"]
-        self.as_of = None if as_of is None else datetime.fromisoformat(as_of)
-        self.profile = (rules or profile(self.manifest["profile"])).reaching_back_to(self.month.first)
+        self.basis = past_basis(home, run, rules)
+        self.home, self.as_of = self.basis.home, self.basis.as_of
+        self.profile = (rules or self.basis.rules).reaching_back_to(self.month.first)
         self.matrix = self.profile.settled[1]
-        self.files = SourceFiles(home, self.as_of)
+        self.files = SourceFiles(self.home, self.as_of)
 
     @cached_property
     def lines(self) -> pd.DataFrame:
@@ -114,6 +115,10 @@ class RunData:
             if row["charge_code"] == "interprovincial_reference" and row["account"] == "energy"
         )
 
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Any other table of the run."""
+        return pq.read_table(self.run.folder / name).to_pylist()
+
     def found(self, code: str) -> bool:
         """True where the run has a finding of that code."""
         return any(finding["code"] == code for finding in self.findings)
@@ -150,8 +155,9 @@ class RunData:
     def energy(self, day: date, *, with_imports: bool = False) -> EnergyDay:
         """One day's determinants as the settlement saw them."""
         imports: Mapping[tuple[str, date], IntArray] = self.settled.imports if with_imports else {}
+        unified = self.basis.unified(only=day)
         return EnergyDay(
-            self.home, self.month, self.roster, self.profile, self.as_of, day, imports, self.accepted
+            self.home, self.month, self.roster, self.profile, self.as_of, day, imports, self.accepted, unified
         )
 
     def name(self, who: str) -> str:

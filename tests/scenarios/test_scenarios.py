@@ -25,7 +25,9 @@ from warehouse.home import Home, create, home
 from warehouse.runs import Run
 
 HERE = Path(__file__).parent
-SCENARIOS = sorted(folder for folder in HERE.glob("given_*") if folder.is_dir())
+SCENARIOS = sorted(
+    folder for folder in HERE.glob("given_*") if folder.is_dir() and not (folder / "later").is_dir()
+)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
