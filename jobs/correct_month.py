@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from jobs import access, actor
 from jobs.basis import Basis, is_posted, past_basis
 from jobs.progress import Progress, silent
 from jobs.settle_month import LOCK, MonthRun, basis_inputs, compute_run
@@ -55,8 +56,10 @@ def correct(
 
     into: the current month, by default the one after the newest final month. profile_name: other rules than those
     the month was settled by. Raises NotCorrectedError for a month that is not final, is outside the look-back of its
-    rules, is posted into a month that is final, or has nothing new.
+    rules, is posted into a month that is final, or has nothing new; NotAllowedError where the actor may not prepare.
     """
+    who = actor.current(home)
+    access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
         original = runs.latest_run(home, "final", str(month))
@@ -80,11 +83,12 @@ def correct(
         keep_rules(home, rules)
         left = runs.orphan(home, identity.run_id)
         if left is not None:
-            return MonthRun(runs.register(home, left), computed=False)
+            return MonthRun(runs.register(home, left, who.signature), computed=False)
         basis = _basis(home, previous, rules, as_of)
         compute = partial(compute_correction, basis, previous, progress)
         number = 1 if newest is None else newest.version + 1
-        return MonthRun(runs.write_run(home, identity, number, as_of, compute), computed=True)
+        run = runs.write_run(home, identity, number, as_of, compute, who.signature)
+        return MonthRun(run, computed=True)
 
 
 def current_month(home: Home) -> Month:

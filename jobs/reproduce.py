@@ -20,6 +20,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from ingest.deliver import deliver
+from jobs import access, actor
 from jobs.basis import InputNotAtHandError, carried_runs, delivered_inputs, past_basis, rules_of
 from jobs.correct_month import KIND as CORRECTION
 from jobs.correct_month import compute_correction
@@ -27,6 +28,7 @@ from jobs.progress import Progress, silent
 from jobs.settle_month import KINDS, LOCK, compute_run
 from market.profiles import RuleProfile
 from warehouse import runs
+from warehouse.audit_log import Signature
 from warehouse.deliveries import TAKEN, inbox_path
 from warehouse.home import Home, create, engine
 from warehouse.lock import exclusive
@@ -71,19 +73,21 @@ def reproduce(
             "where it points both to one server."
         )
     create(into)
+    who = actor.current(into)
+    access.require(who, access.Act.SETTLE)
     _carry_inputs(home, run, into, progress)
     keep_rules(into, used)
     with ExitStack() as stack:
         stack.enter_context(exclusive(into, LOCK))
         for one in _rests_on(home, run):
-            _copy_run(one, into)
+            _copy_run(one, into, who.signature)
         made = into.root / f".reproducing-{run.run_id}"
         stack.callback(shutil.rmtree, made, ignore_errors=True)
         made.mkdir(exist_ok=True)
         differences = runs.recompute(made, run, _compute(into, run, used, progress))
         if not differences:
             shutil.copyfile(run.folder / runs.MANIFEST, made / runs.MANIFEST)
-            _put_in_place(made, run, into)
+            _put_in_place(made, run, into, who.signature)
     return Reproduced(run, into.runs / run.run_id, tuple(differences))
 
 
@@ -154,16 +158,16 @@ def _rests_on(home: Home, run: runs.Run) -> list[runs.Run]:
     return list(found.values())
 
 
-def _copy_run(run: runs.Run, into: Home) -> None:
+def _copy_run(run: runs.Run, into: Home, by: Signature) -> None:
     damaged = runs.verify(run)
     if damaged:
         raise InputNotAtHandError(" ".join(damaged))
     making = into.runs / f".making-{run.run_id}"
     shutil.copytree(run.folder, making, dirs_exist_ok=True)
-    _put_in_place(making, run, into)
+    _put_in_place(making, run, into, by)
 
 
-def _put_in_place(made: Path, run: runs.Run, into: Home) -> None:
+def _put_in_place(made: Path, run: runs.Run, into: Home, by: Signature) -> None:
     """The folder gets its name, then its row; what an earlier attempt left complete is taken as it is."""
     folder = into.runs / run.run_id
     if runs.orphan(into, UUID(run.run_id)) is None:
@@ -171,4 +175,4 @@ def _put_in_place(made: Path, run: runs.Run, into: Home) -> None:
     else:
         shutil.rmtree(made)
     if run.run_id not in {one.run_id for one in runs.list_runs(into)}:
-        runs.register(into, folder)
+        runs.register(into, folder, by)
