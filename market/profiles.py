@@ -303,6 +303,10 @@ class RuleProfile(Strict):
             for name in type(self.provincial).model_fields
             if name != "provenance" and name not in self.provincial.provenance
         }
+        limits = {
+            name: _reaching_back(getattr(self.readings, name), day)
+            for name in (type(self.readings).model_fields if self.readings else ())
+        }
         charges = tuple(
             one.model_copy(update={"sharing": _reaching_back(one.sharing, day)}) if one.sharing else one
             for one in self.matrix.charges
@@ -311,6 +315,7 @@ class RuleProfile(Strict):
             update={
                 "provincial": self.provincial.model_copy(update=dated),
                 "matrix": self.matrix.model_copy(update={"charges": charges}),
+                "readings": None if self.readings is None else self.readings.model_copy(update=limits),
             }
         )
 
