@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ingest.faults import BadFileError, BadRow
+from market.periods import TIME_ZONE
 
 BLANKS = " \t\u3000\xa0"  # what may stand around a value without being part of it
+CLOCK = re.compile(r"\d{1,2}:\d{2}(:00)?", re.ASCII)
+DAY_OF_25_HOURS = 100
 ONLY_BLANKS = r"^[ \t\x{3000}\x{a0}]*$"
 
 
@@ -73,6 +77,11 @@ def checked_header(names: list[Any], file: str) -> list[str]:
         if not name:
             raise BadFileError(f"Column {place} of {file} has no name; name it or remove it.")
         if header.index(name) != place - 1:
+            if sum(1 for one in header if CLOCK.fullmatch(one)) == DAY_OF_25_HOURS:
+                raise BadFileError(
+                    f"{file} has the 100 quarter-hours of a day on which clocks go back; {TIME_ZONE} has no such day. "
+                    "Give the readings as long rows whose interval_start has its offset."
+                )
             raise BadFileError(
                 f"The column {name} stands {header.count(name)} times in {file}; keep one of them."
             )

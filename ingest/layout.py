@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from ingest.cells import Cells, checked_header
 from ingest.faults import BadFileError
-from market.periods import LABELS
+from market.periods import LABELS, TIME_ZONE
 from market.tables import Table
 
 MIDNIGHT = "00:00"
+SKIPPED = 4  # quarter-hours of the hour that clocks skip
 LONG_COLUMNS = ("meter_id", "interval_start", "kwh", "quality")
 LONG_OPTIONAL = ("minutes",)
 
@@ -38,6 +39,7 @@ def laid_out(table: Table, cells: Cells, file: str) -> tuple[Layout, Cells]:
     required, optional = _columns(table)
     found = [name for name in LABELS if name in cells.columns]
     if len(found) < len(LABELS):
+        _refuse_clock_change(cells, file)
         lacking = [name for name in LABELS if name not in cells.columns]
         raise BadFileError(
             f"{file} has {len(found)} of the 96 periods; it lacks {_listed(lacking)}. Periods carry the end of "
@@ -45,6 +47,16 @@ def laid_out(table: Table, cells: Cells, file: str) -> tuple[Layout, Cells]:
         )
     _check_columns(table, cells, file, (*required, *LABELS), (*optional, MIDNIGHT))
     return Layout.WIDE, cells
+
+
+def _refuse_clock_change(cells: Cells, file: str) -> None:
+    """92 quarter-hours without the hour that clocks skip in spring, as in Europe or America."""
+    lacking = {place for place, name in enumerate(LABELS, start=1) if name not in cells.columns}
+    if len(lacking) == SKIPPED and max(lacking) - min(lacking) == SKIPPED - 1 and max(lacking) <= 16:
+        raise BadFileError(
+            f"{file} has the 92 quarter-hours of a day on which clocks go forward; {TIME_ZONE} has no such day. Give "
+            "the readings as long rows whose interval_start has its offset."
+        )
 
 
 def _columns(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:

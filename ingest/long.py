@@ -1,7 +1,8 @@
 """Long meter readings: one row a meter and interval of 15, 30 or 60 minutes, into days of 96 quarter-hours.
 
 A coarser reading is split evenly in whole 1e-6 kWh; what does not divide goes to its first quarter-hour, so the
-parts add up to it exactly. The quality of a day is that of its worst filled reading.
+parts add up to it exactly. The quality of a day is that of its filled readings, by quarter-hour where they differ
+(``market.quality``); a quarter-hour without a reading is then missing.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from ingest.wide import Parsed
 from market.curves import MISSING
 from market.money import IntArray
 from market.periods import PERIODS
-from market.tables import Column, Quality, Table
+from market.quality import PLACE, written
+from market.tables import QUALITIES, Column, Quality, Table
 from warehouse.curve_files import CurveRows
 
 QUARTER = 15
 DAY = PERIODS * QUARTER
 INTERVALS = (15, 30, 60)
-BEST_FIRST = (Quality.MEASURED, Quality.ESTIMATED, Quality.SUBSTITUTED, Quality.MISSING)
 
 
 def read_long(table: Table, cells: Cells, known: dict[str, set[str]], faults: Faults) -> Parsed:
@@ -152,24 +153,21 @@ def _as_days(
     _, first, row_of = np.unique(codes, return_index=True, return_inverse=True)
     values = np.full((len(first), PERIODS), MISSING, dtype=np.int64)
     covered = np.zeros((len(first), PERIODS), dtype=np.bool_)
+    said = np.full((len(first), PERIODS), PLACE[Quality.MISSING], dtype=np.int64)
     period = starts[taken] % DAY // QUARTER
     parts = intervals[taken] // QUARTER
     whole = energy[taken]
+    coded = quality.dictionary_encode()
+    known = {quality.value: PLACE[quality] for quality in Quality}  # another code is a fault, its row not taken
+    meaning = np.array([known.get(code, 0) for code in coded.dictionary.to_pylist()], dtype=np.int64)
+    meant = meaning[coded.indices.take(pa.array(taken)).to_numpy()]
     for part in range(max(INTERVALS) // QUARTER):
         has = parts > part
         share = whole[has] // parts[has] + (whole[has] % parts[has] if part == 0 else 0)
         places = row_of[has], period[has] + part
         values[places] = np.where(whole[has] == MISSING, MISSING, share)
         covered[places] = True
-    filled = whole != MISSING
-    coded = quality.dictionary_encode()
-    known = {
-        str(code): rank for rank, code in enumerate(BEST_FIRST)
-    }  # another code is a fault, its row not taken
-    ranks = np.array([known.get(code, 0) for code in coded.dictionary.to_pylist()], dtype=np.int64)
-    rank = ranks[coded.indices.take(pa.array(taken)).to_numpy()]
-    worst = np.full(len(first), -1, dtype=np.int64)
-    np.maximum.at(worst, row_of[filled], rank[filled])
+        said[places] = np.where(whole[has] == MISSING, PLACE[Quality.MISSING], meant[has])
     lines = np.full(len(first), np.iinfo(np.int32).max, dtype=np.int32)
     np.minimum.at(lines, row_of, cells.lines[taken])
     member = np.full(len(cells), -1, dtype=np.int64)
@@ -177,8 +175,19 @@ def _as_days(
     rows = CurveRows(
         {"meter_id": meters.take(pa.array(taken[first]))},
         days[first],
-        pa.array([BEST_FIRST[place].value for place in worst], pa.string()),  # -1, nothing filled: missing
+        pa.array(_qualities(said, values), pa.string()),
         values,
         lines,
     )
     return Parsed(rows, member, repeated, np.asarray(covered.all(axis=1)))
+
+
+def _qualities(said: IntArray, values: IntArray) -> list[str]:
+    """A day's quality: the code that all its filled quarter-hours share, else 96 letters."""
+    filled = values != MISSING
+    low = np.where(filled, said, len(QUALITIES)).min(axis=1)
+    high = np.where(filled, said, -1).max(axis=1)
+    return [
+        Quality.MISSING.value if most < 0 else QUALITIES[most].value if least == most else written(said[row])
+        for row, (least, most) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
+    ]

@@ -46,7 +46,7 @@ def test_half_hours_and_quarter_hours_keep_their_place_and_the_day_is_the_market
     assert by_meter["M1"] == [2_000_000, 1_000_000, MISSING, MISSING]
     assert by_meter["M2"] == [2_000_000, 2_000_000, 3_000_000, 3_000_000]
     quality = dict(zip(day.keys["meter_id"].to_pylist(), day.quality.to_pylist(), strict=True))
-    assert quality == {"M1": "measured", "M2": "estimated"}
+    assert quality == {"M1": "measured", "M2": "mmee" + 92 * "x"}  # by quarter-hour where they differ
 
 
 def test_a_faulty_reading_leaves_its_quarter_hours_missing_and_keeps_the_rest_of_the_day(at, tmp_path):
