@@ -187,7 +187,7 @@ def reordered(one: World, seed: int) -> World:
 
 
 def split(one: World, who: str, into: tuple[str, str]) -> World:
-    """``who`` as two participants: the first takes about 2/5 of all energy, the other the rest."""
+    """``who`` as two participants: the first takes 2/5 of its energy and 4/5 of its contracts, the other the rest."""
     at = one.parties.users.index(who)
     users = (*one.parties.users[:at], into[0], *one.parties.users[at + 1 :], into[1])
     days = []
@@ -199,7 +199,7 @@ def split(one: World, who: str, into: tuple[str, str]) -> World:
 
         deals = day.contracts
         mine = deals.buyer == at
-        first = np.where(mine[:, None], deals.quantity * 2 // 5, deals.quantity)
+        first = np.where(mine[:, None], deals.quantity * 4 // 5, deals.quantity)
         last = len(one.parties.users)  # the new user's place; generators move up by one
         seller = deals.seller + 1
         days.append(
@@ -219,7 +219,7 @@ def split(one: World, who: str, into: tuple[str, str]) -> World:
     difference = dict(one.facts.register_difference)
     if who in difference:
         whole = difference.pop(who)
-        difference |= {into[0]: whole * 2 // 5, into[1]: whole - whole * 2 // 5}  # type: ignore[operator]
+        difference |= {into[0]: whole * 3 // 5, into[1]: whole - whole * 3 // 5}  # type: ignore[operator]
     kind = {**one.parties.kind, **dict.fromkeys(into, one.parties.kind[who])}
     return replace(
         one,

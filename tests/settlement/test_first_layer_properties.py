@@ -124,3 +124,13 @@ def test_without_energy_outside_the_market_residents_pay_the_user_price_under_bo
     nano = sum(int(day.residents @ day.prices.user_real_time) for day in none.days)
     assert abs(lines["GRID", "guaranteed_purchase"] * 10**7 - nano) <= 5 * 10**6
     assert "curve_mismatch" not in {code for _, code in lines}
+
+
+def test_a_split_that_moves_contracts_away_from_their_energy_changes_the_recovery_and_its_return() -> None:
+    one = world(59, "SD_2025")
+    whole, apart = by_line(one.settle()), by_line(split(one, "W1", ("W1", "W1B")).settle())
+
+    def recovered(lines: Totals) -> int:
+        return sum(fen for (_, code), fen in lines.items() if code == "deviation_recovery_users")
+
+    assert abs(recovered(whole) - recovered(apart)) > FEW_FEN
