@@ -24,6 +24,17 @@ FILES = Param(
 )
 
 
+NAMED_DAY = Param(
+    "",
+    type="string",
+    pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+    description="Delivery day, when run by hand: files of later days wait; empty: every file",
+)
+
+DAY_OF_RUN = "{{ partition_key or params.day }}"
+"""The partition of a scheduled run or a backfill, else the parameter."""
+
+
 def defaults(owner: str) -> dict[str, Any]:
     """Default arguments: three retries after 1, 2 and 4 minutes; what refuses an input is not tried again."""
     return {

@@ -36,6 +36,10 @@ LOCK_TIMEOUT = 600.0
 BLOCK = 1 << 20
 
 
+class LeadsOutError(ValueError):
+    """A link in a delivered folder leads to a file outside of it."""
+
+
 def now() -> datetime:
     """The moment, with its zone; the only clock below the jobs."""
     return datetime.now(UTC)
@@ -101,11 +105,16 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return [
-        file
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.suffix.lower() in READERS and not file.name.startswith((".", "~$"))
-    ]
+    """What a folder holds; a name with a leading dot or another suffix is not finished yet, or no data."""
+    root = folder.resolve()
+    found = []
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or file.suffix.lower() not in READERS or file.name.startswith((".", "~$")):
+            continue
+        if not file.resolve().is_relative_to(root):
+            raise LeadsOutError(f"{file} is a link that leads out of {folder}; put the file itself there.")
+        found.append(file)
+    return found
 
 
 def _rank_of_file(file: Path) -> tuple[int, int]:
@@ -122,7 +131,7 @@ def _depth(table: Table) -> int:
 def _deliver(
     home: Home, path: Path, sender: str, clock: Clock, decisions: Sequence[Decision] = ()
 ) -> Receipt:
-    delivery_id, arrived = _arrive(home, path)
+    delivery_id, arrived, steady = _arrive(home, path)
     with Session(engine(home)) as session:
         earlier = session.get(Delivery, delivery_id)
         decided = earlier is not None and _is_decided(session, delivery_id)
@@ -138,6 +147,10 @@ def _deliver(
     table = table_of_file(path.stem)
     with Quarantine(table, home.root / _quarantine_name(delivery_id)) as quarantine:
         try:
+            if not steady:
+                raise BadFileError(
+                    f"{path.name} was being written while it was read; deliver it again when it is complete."
+                )
             if table is None:
                 raise BadFileError(
                     f"{path.name} belongs to no table; a file's name begins with one of {', '.join(TABLES)}."
@@ -174,17 +187,24 @@ def _is_decided(session: Session, delivery_id: str) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _arrive(home: Home, path: Path) -> tuple[str, Path]:
-    """Copy a file into the inbox under a passing name; the sha256 of the bytes copied."""
+def _arrive(home: Home, path: Path) -> tuple[str, Path, bool]:
+    """Copy a file into the inbox under a passing name; the sha256 of the bytes copied, and whether it stood still."""
     arrived = home.inbox / ".arriving"
     digest = hashlib.sha256()
     with path.open("rb") as source, arrived.open("wb") as target:
+        before = os.fstat(source.fileno())
         while block := source.read(BLOCK):
             digest.update(block)
             target.write(block)
         target.flush()
         os.fsync(target.fileno())
-    return digest.hexdigest(), arrived
+        after = os.fstat(source.fileno())
+        copied = target.tell()
+    steady = (before.st_size, before.st_mtime_ns) == (
+        after.st_size,
+        after.st_mtime_ns,
+    ) and copied == after.st_size
+    return digest.hexdigest(), arrived, steady
 
 
 def _duplicate(earlier: Delivery, file_name: str) -> Receipt:

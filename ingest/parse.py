@@ -30,6 +30,8 @@ PERIOD_COLUMNS = ("period", "first_period", "last_period")
 GENERAL = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([,，' ]\d{3})+([.．]\d+)?", re.ASCII)
 FULL_WIDTH = re.compile(r"[０-９．－＋]")
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+LONGEST_TEXT, LONGEST_NAME = 1000, 100  # letters; ids, cities and nodes name files and keys
 CONTROL = r"[\x00-\x1f\x7f]"
 
 
@@ -50,6 +52,7 @@ def column_values(cells: Cells, column: Column, faults: Faults) -> pa.Array:
     else:
         stored = texts(cells, column.name, faults)
         _check_codes(stored, column, faults)
+        _check_length(stored, column, faults)
     if column.required:
         require(cells, column.name, faults)
     return stored
@@ -114,7 +117,10 @@ def texts(cells: Cells, name: str, faults: Faults) -> pa.StringArray:
 
 def days(cells: Cells, name: str, faults: Faults) -> pa.Array:
     """Calendar days YYYY-MM-DD as date32; midnight of a moment at the market's offset counts as its day."""
-    return _by_distinct(cells, name, faults, _one_day, "bad_date", pa.date32())
+    read = (
+        _one_market_day if name == "date" else _one_day
+    )  # a validity may be open-ended, a delivery day may not
+    return _by_distinct(cells, name, faults, read, "bad_date", pa.date32())
 
 
 def months(cells: Cells, name: str, faults: Faults) -> pa.Array:
@@ -292,6 +298,15 @@ def _one_day(text: str) -> date:
     raise ValueError(f"{text!r} is not a day; write it as YYYY-MM-DD, for example 2022-07-01.")
 
 
+def _one_market_day(text: str) -> date:
+    day = _one_day(text)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(
+            f"{text!r} lies outside {FIRST_DAY} to {LAST_DAY}; look for a wrong century or an empty date."
+        )
+    return day
+
+
 def _moment(text: str) -> datetime:
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*", text, re.ASCII):
@@ -313,7 +328,19 @@ def _one_local_minute(text: str) -> int:
     local = moment if moment.tzinfo is None else moment.astimezone(LOCAL).replace(tzinfo=None)
     if local.second or local.microsecond:
         raise ValueError(f"{text!r} does not lie on a full minute.")
+    _one_market_day(local.date().isoformat())
     return int((local - datetime(1970, 1, 1)).total_seconds()) // 60  # noqa: DTZ001  both by the local clock
+
+
+def _check_length(found: pa.StringArray, column: Column, faults: Faults) -> None:
+    most = LONGEST_NAME if column.name.endswith("_id") or column.name in ("city", "node") else LONGEST_TEXT
+    lengths = pc.utf8_length(found)
+    faults.add_all(
+        np.flatnonzero(as_mask(pc.greater(lengths, most))),
+        "bad_text",
+        lambda row: f"The cell {column.name} holds {lengths[row].as_py()} letters; it takes at most {most}.",
+        column.name,
+    )
 
 
 def _check_codes(found: pa.StringArray, column: Column, faults: Faults) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ from warehouse.home import Home
 from warehouse.models import CurveFile
 
 EPOCH = date(1970, 1, 1)
+LONGEST_FOLDER = 200  # bytes; a file system takes 255 for a name
 PROVINCE = "province"  # the partition of rows that belong to no city
 VALUES_TYPE = pa.list_(pa.field("element", pa.int64()), PERIODS)
 
@@ -91,6 +93,8 @@ def schema(table: Table) -> pa.Schema:
 def relative_path(table: str, month: str, city: str, delivery_id: str) -> str:
     """Where a delivery's rows of one month and city stand under ``curves``."""
     folder = quote(city, safe="", encoding="utf-8") if _is_awkward(city) else city
+    if len(folder.encode()) > LONGEST_FOLDER:
+        folder = sha256(city.encode()).hexdigest()
     return f"{table}/month={month}/city={folder}/{delivery_id[:16]}.parquet"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ingest.deliver import LeadsOutError
 from ingest.receipt import Receipt
 from jobs.arrivals import (
+    EscapingPathError,
     FileRejectedError,
     deliver_waiting,
     is_meter_file,
     meter_files_by_city,
     months,
+    named_day,
     waiting,
 )
 from market.periods import Month
@@ -43,9 +46,56 @@ def test_without_paths_the_arrivals_of_the_home_wait_meters_after_their_particip
     assert waiting(empty_home) == []
     folder = empty_home.root / "arrivals"
     folder.mkdir()
-    for name in ("meters.csv", "participants.csv", "readme.txt"):
+    for name in ("meters.csv", "participants.csv", "readme.txt", ".meters.csv", "prices.csv.part"):
         (folder / name).touch()
-    assert [file.name for file in waiting(empty_home)] == ["participants.csv", "meters.csv"]
+    assert [file.name for file in waiting(empty_home, clock=later(30))] == ["participants.csv", "meters.csv"]
+
+
+def later(seconds):
+    """A clock that shows a moment so many seconds after now."""
+    return lambda: datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def test_a_file_that_is_still_being_written_waits_for_the_next_look(empty_home):
+    folder = empty_home.root / "arrivals"
+    folder.mkdir()
+    (folder / "meters.csv").touch()
+    assert waiting(empty_home) == []
+    assert waiting(empty_home, clock=later(29)) == []
+    assert [file.name for file in waiting(empty_home, clock=later(31))] == ["meters.csv"]
+
+
+def test_a_past_day_takes_files_of_that_day_late_ones_and_those_without_a_day(empty_home):
+    folder = empty_home.root / "arrivals"
+    folder.mkdir()
+    for name in (
+        "prices_2022-07-01",
+        "prices_2022-07-02",
+        "prices_2022-07-01_2022-07-03",
+        "prices_2022-07",
+        "prices_2022-99-99",
+    ):
+        (folder / f"{name}.csv").touch()
+    found = waiting(empty_home, day=date(2022, 7, 2), clock=later(60))
+    assert {file.stem for file in found} == {
+        "prices_2022-07",
+        "prices_2022-07-01",
+        "prices_2022-07-02",
+        "prices_2022-99-99",
+    }
+    assert (named_day("2022-07-02"), named_day(""), named_day("None")) == (date(2022, 7, 2), None, None)
+
+
+def test_a_path_or_link_does_not_lead_out_of_its_folder(empty_home, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "prices.csv").touch()
+    with pytest.raises(EscapingPathError, match=r"\.\./.* leads out of the home"):
+        waiting(empty_home, ["../" + outside.name + "/prices.csv"])
+    folder = empty_home.root / "arrivals"
+    folder.mkdir()
+    (folder / "prices.csv").symlink_to(outside / "prices.csv")
+    with pytest.raises(LeadsOutError, match="is a link that leads out of"):
+        waiting(empty_home)
 
 
 def test_a_path_is_taken_from_the_home_unless_it_is_absolute(empty_home, tmp_path_factory):

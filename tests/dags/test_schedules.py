@@ -48,10 +48,16 @@ def test_the_bid_of_10_30_is_for_the_next_day(dag_bag):
     assert run.partition_key == "2022-08-01"
 
 
-@pytest.mark.parametrize(("dag_id", "hour", "minute"), [("ingest_meters", 6, 0), ("ingest_market", 8, 45)])
-def test_files_are_taken_in_every_morning_before_the_bid(dag_bag, dag_id, hour, minute):
+@pytest.mark.parametrize(
+    ("dag_id", "hour", "minute", "day"),
+    [("ingest_meters", 6, 0, "2022-07-30"), ("ingest_market", 8, 45, "2022-08-01")],
+)
+def test_readings_of_yesterday_and_the_market_of_tomorrow_are_taken_in_before_the_bid(
+    dag_bag, dag_id, hour, minute, day
+):
     run = next_run(core_timetable(dag_bag, dag_id), datetime(2022, 7, 31, tzinfo=SHANGHAI).date())
     assert run.run_after == datetime(2022, 7, 31, hour, minute, tzinfo=SHANGHAI)
+    assert run.partition_key == day
 
 
 @pytest.mark.parametrize(("name", "wrong"), [("month", "2022-13"), ("month", "July"), ("kind", "correction")])
