@@ -27,12 +27,12 @@ bid_app = typer.Typer(
 
 
 @bid_app.command("make", hidden=True)
-def bid_make(day: str, lang: Lang = Language.ZH) -> None:
+def bid_make(day: str, lang: Lang = Language.ZH, solver: str = "highs", seconds: float = 20.0) -> None:
     """申报 / forecast, scenarios, optimize, check, bid file for DAY (YYYY-MM-DD)."""
     from jobs.bid import make_bid
     from warehouse.home import home
 
-    result = make_bid(home(), date.fromisoformat(day))
+    result = make_bid(home(), date.fromisoformat(day), solver=solver, time_limit=seconds)
     for line in result.summary(lang):
         out.print(line)
 
@@ -61,3 +61,46 @@ def bid_show(day: str) -> None:
 
     for line in show_bid(home(), date.fromisoformat(day)):
         out.print(line)
+
+
+@bid_app.command("override")
+def bid_override(day: str, file: Path, reason: str = typer.Option(..., help="why / 理由")) -> None:
+    """人工调整 / take a bid made by hand as the next version; a second person must approve it."""
+    from jobs.bid_desk import override
+    from warehouse.home import home
+
+    made = override(home(), date.fromisoformat(day), file, reason)
+    for problem in made.facts["notes"]:
+        out.print(problem)
+    out.print(str(made.file))
+
+
+@bid_app.command("approve")
+def bid_approve(day: str, version: int | None = None, reason: str = "") -> None:
+    """批准 / approve a version of the bid, the newest by default."""
+    from jobs.bid_desk import approve
+    from warehouse.home import home
+
+    approved = approve(home(), date.fromisoformat(day), version, reason)
+    out.print(f"{approved.file.name} {approved.facts['bid']['sha256']}")
+
+
+@bid_app.command("hand-in")
+def bid_hand_in(day: str) -> None:
+    """报送 / write the approved bid for the trading platform."""
+    from jobs.bid_desk import hand_in
+    from warehouse.home import home
+
+    out.print(str(hand_in(home(), date.fromisoformat(day))))
+
+
+@bid_app.command("history")
+def bid_history(day: str) -> None:
+    """版本 / every version of a day's bid, who did what and when."""
+    from jobs.bid_desk import history
+    from warehouse.home import home
+
+    for version, acts in history(home(), date.fromisoformat(day)):
+        out.print(f"v{version.version} {version.label} {version.facts['bid']['mwh']} MWh")
+        for act in acts:
+            out.print(f"  {act.at} {act.act} {act.person} {act.account} {act.reason}")

@@ -28,6 +28,9 @@ class Act(StrEnum):
     APPROVE = Deed.APPROVE.value
     REJECT = Deed.REJECT.value
     PUBLISH = Deed.PUBLISH.value
+    BID_OVERRIDE = "bid.override"
+    BID_APPROVE = "bid.approve"
+    BID_HAND_IN = "bid.hand_in"
 
 
 ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
@@ -43,6 +46,9 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.APPROVE: frozenset({Role.APPROVER}),
         Act.REJECT: frozenset({Role.CHECKER, Role.APPROVER}),
         Act.PUBLISH: frozenset({Role.PUBLISHER}),
+        Act.BID_OVERRIDE: frozenset({Role.TRADER}),
+        Act.BID_APPROVE: frozenset({Role.TRADER, Role.APPROVER}),
+        Act.BID_HAND_IN: frozenset({Role.TRADER}),
     }
 )
 WHOLE_PROVINCE = frozenset({Role.OPERATOR, Role.PREPARER, Role.APPROVER, Role.PUBLISHER, Role.AUDITOR})

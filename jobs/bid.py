@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -35,7 +35,7 @@ from optimization.bid_check import BidLimits, problems
 from optimization.clearing import clear as market_clearing
 from optimization.evaluation import Clear, flat_bid, import_by_clearing, imports, outcome
 from optimization.forecast import gap_fan
-from optimization.procurement import YESTERDAY, Solution
+from optimization.procurement import OVERRIDE, YESTERDAY, Solution
 from optimization.purchase import Bid, Costs, Outcome, bid_mw, bid_of
 from optimization.shadow_prices import Limit, binding_runs
 from optimization.solver import HIGHS
@@ -146,7 +146,7 @@ def make_bid(
         chosen = climb_down(
             inputs,
             _limits(home, inputs),
-            None if before is None else _bid_of_file(before.file),
+            None if before is None else bid_of_file(before.file),
             search,
             time_limit=time_limit,
             solver=solver,
@@ -174,6 +174,42 @@ def check_bid(home: Home, file: Path, *, profile_name: str = "IPSPOT_2022_TRIAL"
     except (ValueError, BidInputsMissingError) as unknown:
         return [f"{file.name} cannot be held against the day it is for: {unknown}"]
     return [*_heading(bid, inputs.node), *problems(bid, _limits(home, inputs))]
+
+
+def versions_of(home: Home, day: date) -> list[BidResult]:
+    """Every version of a day's bid, oldest first."""
+    return [_read(home, day, number, made=False) for number in _versions(home, day)]
+
+
+def keep_override(
+    home: Home, day: date, bid: Bid, node: str, reason: str, by: str, wrong: Sequence[str]
+) -> BidResult:
+    """A bid made by hand as the next version. wrong: what the check says about it; kept with the reason."""
+    rules = profile("IPSPOT_2022_TRIAL").traded
+    with exclusive(home, f"bid-{day}"):
+        number = (_versions(home, day) or [0])[-1] + 1
+        table = _csv(bid, node, day, number, _gate(day, rules))
+        said = f"{by}: {reason}"
+        facts = {
+            "day": day.isoformat(),
+            "node": node,
+            "version": number,
+            "label": OVERRIDE,
+            "reason": said,
+            "bid": {
+                "segments": len(bid),
+                "mwh": f"{bid_mw(bid).sum() / 4:.2f}",
+                "sha256": sha256(table).hexdigest(),
+            },
+            "solver": "none",
+            "costs": {},
+            "comparison": {},
+            "limits": [],
+            "notes": [said, *wrong],
+            "fingerprint": sha256(table).hexdigest(),
+        }
+        page = repeated_page(day, number, LABEL_ZH[OVERRIDE], said, bid, facts["bid"]["sha256"])
+        return _keep(home, day, number, table, facts, page)
 
 
 def show_bid(home: Home, day: date) -> Iterator[str]:
@@ -209,7 +245,8 @@ def _newest_before(home: Home, day: date) -> BidResult | None:
     return None
 
 
-def _bid_of_file(file: Path) -> Bid:
+def bid_of_file(file: Path) -> Bid:
+    """The bid of a file that passed the format check."""
     rows = pd.read_csv(file)
     return bid_of(
         zip(rows["period"].tolist(), rows["mw"].tolist(), rows["price_cny_per_mwh"].tolist(), strict=True)
@@ -220,7 +257,7 @@ def _repeat(
     home: Home, day: date, before: BidResult, why: str, profile_name: str, provincial: str
 ) -> BidResult:
     """The bid of an earlier day for a day of which too little is known to judge one."""
-    bid = _bid_of_file(before.file)
+    bid = bid_of_file(before.file)
     reason = f"{why} This bid repeats that of {before.day}."
     basis = {"repeats": f"{before.day} v{before.version}", "because": why}
     fingerprint = sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
@@ -251,7 +288,7 @@ def _repeat(
         **basis,
         "fingerprint": fingerprint,
     }
-    page = repeated_page(day, number, reason, bid, facts["bid"]["sha256"])
+    page = repeated_page(day, number, LABEL_ZH[YESTERDAY], reason, bid, facts["bid"]["sha256"])
     return _keep(home, day, number, table, facts, page)
 
 

@@ -32,7 +32,7 @@ class BidLimits:
 
     gap_mw: the expected gap. need_limit_mw: the most that may be bid. capability_mw: what all paths carry
     together. curtailed_mw: renewable energy curtailed, None when no series says so. yesterday_mw: total of
-    yesterday's bid, None when there is none.
+    yesterday's bid, None when there is none. aligned: whether rows are held against the gap for a shift.
     """
 
     rules: InterprovincialRules
@@ -41,6 +41,7 @@ class BidLimits:
     capability_mw: FloatArray
     curtailed_mw: FloatArray | None = None
     yesterday_mw: FloatArray | None = None
+    aligned: bool = True
 
 
 def problems(bid: pd.DataFrame, limits: BidLimits) -> list[str]:
@@ -57,7 +58,13 @@ def problems(bid: pd.DataFrame, limits: BidLimits) -> list[str]:
     mw = np.zeros(PERIODS)
     for row in rows:
         mw[row.period - 1] += float(row.mw)
-    return [*found, *_shifted(mw, limits)]
+    return [*found, *(_shifted(mw, limits) if limits.aligned else ())]
+
+
+def format_problems(bid: pd.DataFrame, rules: InterprovincialRules) -> list[str]:
+    """What the market itself would send back: columns, numbers, segments, steps, monotone prices, limits."""
+    anything = np.full(PERIODS, np.inf)
+    return problems(bid, BidLimits(rules, anything, anything, anything, aligned=False))
 
 
 @dataclass(frozen=True)

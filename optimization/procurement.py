@@ -33,7 +33,7 @@ from optimization.shadow_prices import Limit, shadow_prices
 from optimization.single_buyer import Cleared, Curve, FloatArray, PeriodMarket, clear_curves
 
 OPTIMUM, INCUMBENT, RULE, TABLE = "optimum", "incumbent", "rule", "table"
-YESTERDAY, NOTHING, NO_NEED = "yesterday", "nothing", "no_need"
+YESTERDAY, NOTHING, NO_NEED, OVERRIDE = "yesterday", "nothing", "no_need", "override"
 GAP = (
     2e-3  # of cost and risk; closing to 1e-3 takes three times as long and gave the same bids (decision 0029)
 )

@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 from market.money import yuan
 from market.periods import LABELS, label
 from optimization.curve_search import merit_order
-from optimization.procurement import INCUMBENT, NO_NEED, NOTHING, OPTIMUM, RULE, TABLE, YESTERDAY
+from optimization.procurement import INCUMBENT, NO_NEED, NOTHING, OPTIMUM, OVERRIDE, RULE, TABLE, YESTERDAY
 from optimization.purchase import Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
 
@@ -34,6 +34,7 @@ LABEL_ZH = {
     YESTERDAY: "沿用前日报价",
     NOTHING: "不申报(兜底)",
     NO_NEED: "无缺口，不申报",
+    OVERRIDE: "人工调整",
 }
 KIND_ZH = {
     "transfer_capability": "通道可用输电能力",
@@ -109,8 +110,8 @@ def bid_page(pack: BidPack) -> str:
     )
 
 
-def repeated_page(day: date, version: int, reason: str, bid: Bid, sha256: str) -> str:
-    """The page of a bid that repeats an earlier day's, because too little is known to judge one."""
+def repeated_page(day: date, version: int, label_zh: str, reason: str, bid: Bid, sha256: str) -> str:
+    """The page of a bid that no model made: it repeats an earlier day's, or was made by hand."""
     environment = Environment(loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("bid_repeated.html.j2").render(
         day=day,
@@ -118,7 +119,7 @@ def repeated_page(day: date, version: int, reason: str, bid: Bid, sha256: str) -
         reason=reason,
         bid=bid,
         sha256=sha256,
-        label_zh=LABEL_ZH[YESTERDAY],
+        label_zh=label_zh,
         clock=label,
     )
 
