@@ -90,17 +90,17 @@ def read_inputs(
     provincial, _ = profile(provincial_profile).settled
     node, before = provincial.home_node, day - timedelta(days=1)  # exclusive: the past ends with D-2
     notes: list[str] = []
-    today = _system(home, day, day + timedelta(days=1), KNOWN_BEFORE_THE_GATE, as_of)
-    past = _system(
+    today = read_system(home, day, day + timedelta(days=1), KNOWN_BEFORE_THE_GATE, as_of)
+    past = read_system(
         home,
         day - timedelta(days=HISTORY_DAYS),
         before,
         (*(f"{name}_{kind}" for name in NET_LOAD for kind in ("forecast", "actual")), SELLER_FORECAST),
         as_of,
     )
-    prices = _curves(home, "prices", day - timedelta(days=HISTORY_DAYS), before, ("node", "stage"), as_of)
+    prices = read_curves(home, "prices", day - timedelta(days=HISTORY_DAYS), before, ("node", "stage"), as_of)
 
-    shortage = _pre_balance(today, node, day).shortage_mw()
+    shortage = pre_balance(today, node, day).shortage_mw()
     paths = _paths(home, node, day, as_of)
     atc = _capability(home, set(paths["section_id"]), day, as_of, notes)
     own = supply(paths, atc, node)
@@ -157,7 +157,7 @@ def read_inputs(
     )
 
 
-def _curves(
+def read_curves(
     home: Home, table: str, first: date, after: date, names: Sequence[str], as_of: datetime | None
 ) -> Series:
     """(first key, second key) -> date -> (96,) floats in the table's unit, NaN where missing."""
@@ -171,8 +171,10 @@ def _curves(
     return found
 
 
-def _system(home: Home, first: date, after: date, wanted: Sequence[str], as_of: datetime | None) -> Series:
-    everything = _curves(home, "system", first, after, ("series", "node"), as_of)
+def read_system(
+    home: Home, first: date, after: date, wanted: Sequence[str], as_of: datetime | None
+) -> Series:
+    everything = read_curves(home, "system", first, after, ("series", "node"), as_of)
     return {key: curves for key, curves in everything.items() if key[0] in wanted}
 
 
@@ -207,7 +209,7 @@ def _net_load(past: Series, node: str, notes: list[str]) -> dict[date, tuple[Flo
     return found
 
 
-def _pre_balance(today: Series, node: str, day: date) -> PreBalance:
+def pre_balance(today: Series, node: str, day: date) -> PreBalance:
     curves = {name: today.get((name, node), {}).get(day) for name in PRE_BALANCE}
     absent = [name for name, curve in curves.items() if curve is None or not np.isfinite(curve).all()]
     if absent:
@@ -246,7 +248,7 @@ def _capability(
     home: Home, sections: set[str], day: date, as_of: datetime | None, notes: list[str]
 ) -> pd.DataFrame:
     """section_id, period, mw of the day, or of the last day published before it; a missing value is 0 MW."""
-    published = _curves(
+    published = read_curves(
         home,
         "atc",
         day - timedelta(days=CAPABILITY_DAYS),
