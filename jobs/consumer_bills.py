@@ -140,34 +140,44 @@ class ConsumerMonth:
         packages = _packages(self._records["packages"])
         choices = self._choices()
         days = tuple(self._month.days())
-        edges = sorted({days[0], self._month.after} | self._edges(choices))
+        everybody, own = self._edges(), self._own_edges(choices)
+        within = {edge for edge in everybody | own.keys() if days[0] < edge < self._month.after}
+        customers: list[Customer | None] = [None] * len(self.consumers)
         spans = []
-        for first, after in pairwise(edges):
-            customers = tuple(
-                self._customer(who, first, choices.get(who, ()), packages) for who in self.consumers
-            )
-            spans.append(Span((first - days[0]).days, (after - days[0]).days, customers))
+        for first, after in pairwise(sorted({days[0], self._month.after} | within)):
+            anew = first == days[0] or first in everybody
+            for row, who in enumerate(self.consumers):
+                if anew or who in own.get(first, ()):
+                    customers[row] = self._customer(who, first, choices.get(who, ()), packages)
+            spans.append(Span((first - days[0]).days, (after - days[0]).days, tuple(customers)))
         return spans
 
-    def _edges(self, choices: Mapping[str, Sequence[Choice]]) -> set[date]:
-        first, after = self._month.first, self._month.after
-        edges = self.tariffs.edges(first, after)
-        for frame in (self._records["participants"], self._records["packages"]):
-            edges |= {edge for column in ("valid_from", "valid_to") for edge in frame[column] if _given(edge)}
-        edges |= {
-            edge
-            for of_user in choices.values()
-            for choice in of_user
-            for edge in (choice.effective_from, choice.effective_to)
-            if edge is not None
-        }
+    def _own_edges(self, choices: Mapping[str, Sequence[Choice]]) -> dict[date, set[str]]:
+        """Days on which a consumer's own terms change, with those whose do."""
+        found: dict[date, set[str]] = defaultdict(set)
+        for who in self.consumers:
+            for row in self._people[who]:
+                for edge in (row.valid_from, row.valid_to):
+                    if _given(edge):
+                        found[edge].add(who)
+            for choice in choices.get(who, ()):
+                for edge in (choice.effective_from, choice.effective_to):
+                    if edge is not None:
+                        found[edge].add(who)
+        return found
+
+    def _edges(self) -> set[date]:
+        """Days on which something changes for everybody: a price, a package, a rule."""
+        edges = self.tariffs.edges(self._month.first, self._month.after)
+        packages = self._records["packages"]
+        edges |= {edge for column in ("valid_from", "valid_to") for edge in packages[column] if _given(edge)}
         rules = self._profile.consumer
         for name in type(rules).model_fields if rules is not None else ():
             entries = getattr(rules, name)
             if isinstance(entries, tuple):
                 dated = [entry for entry in entries if isinstance(entry, Dated)]
                 edges |= {edge for entry in dated for edge in (entry.valid_from, entry.valid_to) if edge}
-        return {edge for edge in edges if first < edge < after}
+        return edges
 
     def _customer(
         self,

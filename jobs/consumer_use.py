@@ -94,28 +94,27 @@ def reactive_energy(
     varh = np.zeros(len(consumers), np.int64)
     read = np.zeros(len(consumers), np.bool_)
     gaps = np.zeros(len(consumers), np.bool_)
-    streamed = {
-        curve.date: curve
-        for curve in curve_days(home, "reactive_readings", month.first, month.after, as_of=as_of)
-    }
-    for day in month.days():
-        today, curve = roster.on(day), streamed.get(day)
+    unread_days = set(month.days())
+    for curve in curve_days(home, "reactive_readings", month.first, month.after, as_of=as_of):
+        unread_days.discard(curve.date)
+        today = roster.on(curve.date)
         owner = row_of[today.participant]
+        meters = pd.Index(today.meter_ids).get_indexer(curve.keys["meter_id"].to_pylist())
+        known = meters >= 0
         lagging = np.zeros(len(owner), np.bool_)
-        if curve is not None:
-            meters = pd.Index(today.meter_ids).get_indexer(curve.keys["meter_id"].to_pylist())
-            flows = np.array(curve.keys["flow"].to_pylist()) == "lagging"
-            known = meters >= 0
-            values = wh_of_reading(curve.values[known], today.multiplier[meters[known]])
-            unread = is_missing(values).any(axis=1)
-            rows = owner[meters[known]]
-            mine = rows >= 0
-            np.add.at(varh, rows[mine & ~unread], np.abs(values[mine & ~unread]).sum(axis=1))
-            gaps[rows[mine & unread]] = True
-            read[rows[mine]] = True
-            lagging[meters[known][flows[known]]] = True
+        lagging[meters[known & (np.array(curve.keys["flow"].to_pylist()) == "lagging")]] = True
+        values = wh_of_reading(curve.values[known], today.multiplier[meters[known]])
+        unread = is_missing(values).any(axis=1)
+        rows = owner[meters[known]]
+        mine = rows >= 0
+        np.add.at(varh, rows[mine & ~unread], np.abs(values[mine & ~unread]).sum(axis=1))
+        gaps[rows[mine & unread]] = True
+        read[rows[mine]] = True
         absent = owner[~lagging]
         gaps[absent[absent >= 0]] = True
+    for day in unread_days:
+        owner = row_of[roster.on(day).participant]
+        gaps[owner[owner >= 0]] = True
     return {who: None if gaps[row] else int(varh[row]) for who, row in place.items() if read[row]}
 
 

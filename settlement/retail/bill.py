@@ -75,6 +75,7 @@ class Bills:
     columns: dict[str, Column] = field(default_factory=dict)
     lacks: list[Lack] = field(default_factory=list)
     used: set[Tariff] = field(default_factory=set)
+    spans: Sequence[Span] = ()
 
     def new(self, code: str) -> Column:
         """An empty column that is kept."""
@@ -119,7 +120,7 @@ def energy_bills(
 
     Monthly charges (basic fee, power factor, certificates, termination) are added by ``settlement.retail.monthly``.
     """
-    bills = Bills(use, book)
+    bills = Bills(use, book, spans=spans)
     for span in spans:
         day = use.days[span.first]
         groups = _groups(span)
@@ -155,13 +156,13 @@ def price_charge(bills: Bills, span: Span, groups: Groups, charge: PriceCharge) 
             continue
         price = _price(bills, span, charge.components, tariff_class, band, rows)
         energy = use.energy[rows, days]
+        total = energy.sum(axis=1)
         column.pays[rows] = True
         column.missing[rows] |= use.missing[rows, days].any(axis=1)
+        _quantity(column)[rows] += total
         if price is None:
             column.missing[rows] = True
             continue
-        total = energy.sum(axis=1)
-        _quantity(column)[rows] += total
         amount = total.astype(np.object_) * price
         column.exact[rows] += amount
         column.parts.append((rows, amount, span))
@@ -203,6 +204,7 @@ def time_of_use(bills: Bills, span: Span, groups: Groups, rules: ConsumerRules) 
             continue
         column.pays[rows] = True
         column.missing[rows] |= use.missing[rows, days].any(axis=1)
+        _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         base = _price(bills, span, floating, tariff_class, band, rows)
         if rule is None:
             bills.lacks.append(
@@ -213,7 +215,6 @@ def time_of_use(bills: Bills, span: Span, groups: Groups, rules: ConsumerRules) 
             continue
         above = surcharge_e8(rule, base)
         periods = use.periods[rows, days]
-        _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         month = periods.sum(axis=1).astype(np.object_)
         amount = (month * above.astype(np.object_)).sum(axis=1)
         column.exact[rows] += amount
@@ -236,6 +237,7 @@ def retail_energy(bills: Bills, span: Span) -> None:
         rows = np.array(found, np.intp)
         column.pays[rows] = True
         column.missing[rows] |= use.missing[rows, days].any(axis=1)
+        _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         if package is None:
             bills.lacks += [
                 Lack("package_missing", use.participants[row], (row,), _days(bills, span)) for row in found
@@ -263,7 +265,6 @@ def retail_energy(bills: Bills, span: Span) -> None:
             spot = use.spot[package.linked_to][rows, days]
             column.missing[rows] |= use.spot_missing[package.linked_to][rows, days].any(axis=1)
         amount = energy_e11(package, use.periods[rows, days], spot, reference)
-        _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         total = amount.astype(np.object_).sum(axis=1)
         column.exact[rows] += total
         column.parts.append((rows, total, span))

@@ -140,11 +140,14 @@ def _by_retailer(bills: Bills, column: Column, fens: Sequence[int | None]) -> li
     for row, fen in enumerate(fens):
         if not column.pays[row]:
             continue
+        if fen is None:  # missing for every retailer of the month, whichever days it rests on
+            customers = [span.customers[row] for span in bills.spans]
+            retailers = (who.supplier for who in customers if who is not None and who.kind == "retail_user")
+            found += [(retailer, None) for retailer in dict.fromkeys(retailers)]
+            continue
         parts = by_row.get(row, [])
-        if fen is None or len({supplier for supplier, _ in parts}) <= 1:
-            found += [(supplier, fen) for supplier in dict.fromkeys(supplier for supplier, _ in parts)]
-            if fen is not None and not parts:
-                raise ValueError(f"{bills.use.participants[row]} pays {column.code} to no retailer.")
+        if len({supplier for supplier, _ in parts}) == 1:
+            found.append((parts[0][0], fen))
             continue
         sofar, before = 0, 0
         for supplier, amount in parts:
