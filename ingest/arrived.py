@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest import ledger
-from ingest.ledger import Clock, Decision
+from ingest.ledger import NOTHING_DECIDED, Clock, Decided, Decision
 from ingest.receipt import Receipt
 from ingest.release import drafted, examined, first_arrivals
 from ingest.take import known_references
@@ -27,7 +27,7 @@ from warehouse.deliveries import TAKEN, inbox_path
 from warehouse.home import Home, engine, transaction
 from warehouse.models import Delivery, QuarantineDecision
 
-DeliverOne = Callable[[Home, Path, str, Clock, Sequence[Decision]], Receipt]
+DeliverOne = Callable[[Home, Path, str, Clock, Decided], Receipt]
 BY_ITSELF = "gridsettle"
 UNKNOWN = "unknown_"
 
@@ -85,7 +85,7 @@ def _take(home: Home, delivery_id: str, ready: list[Entry], clock: Clock, delive
         )
     if whole:
         file = home.inbox / inbox_path(delivery_id, origin.file_name)
-        return deliver_one(home, file, origin.sender, clock, ()).status in TAKEN
+        return deliver_one(home, file, origin.sender, clock, NOTHING_DECIDED).status in TAKEN
     lines = {entry.line for entry in ready}
     looked = examined(home, origin, drafted(home, origin, lines, {}))
     covered = lines & looked.covered.keys()
@@ -95,7 +95,7 @@ def _take(home: Home, delivery_id: str, ready: list[Entry], clock: Clock, delive
             for line in sorted(covered)
         ]
         with transaction(home) as connection:
-            ledger.record_decisions(connection, decisions, clock(), None)
+            ledger.record_decisions(connection, Decided(decisions), clock(), None)
     fit = lines - looked.wrong.keys() - covered
     if not fit:
         return False
@@ -105,7 +105,7 @@ def _take(home: Home, delivery_id: str, ready: list[Entry], clock: Clock, delive
     with tempfile.TemporaryDirectory(prefix=".arrived-", dir=home.quarantine) as folder:
         file = Path(folder) / draft.name
         file.write_bytes(draft.content)
-        return deliver_one(home, file, origin.sender, clock, decisions).status in TAKEN
+        return deliver_one(home, file, origin.sender, clock, Decided(decisions)).status in TAKEN
 
 
 def _decided(session: Session, delivery_id: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ingest import ledger
 from ingest.arrived import take_arrived
 from ingest.faults import BadFileError
 from ingest.files import READERS
-from ingest.ledger import Clock, Decision, Taken
+from ingest.ledger import NOTHING_DECIDED, Clock, Decided, Taken
 from ingest.ledger import commit_delivery as _commit
 from ingest.quarantine import Quarantine
 from ingest.receipt import Receipt
@@ -60,13 +60,13 @@ def deliver(home: Home, path: Path, *, sender: str = "local", clock: Clock = now
 
 
 def deliver_locked(
-    home: Home, path: Path, sender: str, clock: Clock, decisions: Sequence[Decision] = ()
+    home: Home, path: Path, sender: str, clock: Clock, decided: Decided = NOTHING_DECIDED
 ) -> Receipt:
-    """``deliver`` for a caller that holds the ingest lock; ``decisions`` are recorded in the same transaction.
+    """``deliver`` for a caller that holds the ingest lock; ``decided`` is recorded in the same transaction.
 
     Rows of other files that waited for what this one brings are taken after it.
     """
-    receipt = _deliver(home, path, sender, clock, decisions)
+    receipt = _deliver(home, path, sender, clock, decided)
     if receipt.table is not None and receipt.status != "rejected":
         take_arrived(home, TABLES[receipt.table], clock, _deliver)
     return receipt
@@ -129,17 +129,17 @@ def _depth(table: Table) -> int:
 
 
 def _deliver(
-    home: Home, path: Path, sender: str, clock: Clock, decisions: Sequence[Decision] = ()
+    home: Home, path: Path, sender: str, clock: Clock, decided: Decided = NOTHING_DECIDED
 ) -> Receipt:
     delivery_id, arrived, steady = _arrive(home, path)
     with Session(engine(home)) as session:
         earlier = session.get(Delivery, delivery_id)
-        decided = earlier is not None and _is_decided(session, delivery_id)
-    if earlier is not None and (earlier.status in TAKEN or decided):
+        locked = earlier is not None and _is_decided(session, delivery_id)
+    if earlier is not None and (earlier.status in TAKEN or locked):
         arrived.unlink()
         known = _duplicate(earlier, path.name)
         with transaction(home) as connection:
-            ledger.record_duplicate(connection, known, sender, clock(), decisions)
+            ledger.record_duplicate(connection, known, sender, clock(), decided)
         return known
     file = home.inbox / inbox_path(delivery_id, path.name)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _deliver(
         reason = _reason(delivery_id, taken)
         rows = quarantine.entries() if taken.quarantined else ()
         with transaction(home) as connection:
-            _commit(connection, delivery_id, path.name, sender, clock, taken, reason, rows, decisions)
+            _commit(connection, delivery_id, path.name, sender, clock, taken, reason, rows, decided)
     if not taken.quarantined:  # an earlier, rejected delivery of the same bytes may have left one
         (home.root / _quarantine_name(delivery_id)).unlink(missing_ok=True)
     return Receipt(

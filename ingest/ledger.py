@@ -62,6 +62,17 @@ class Decision:
     correction: dict[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Decided:
+    """Decisions, and what else must be written in the same transaction (the log of acts)."""
+
+    rows: Sequence[Decision] = ()
+    witness: Callable[[Connection], None] | None = None
+
+
+NOTHING_DECIDED = Decided()
+
+
 def commit_delivery(
     connection: Connection,
     delivery_id: str,
@@ -71,7 +82,7 @@ def commit_delivery(
     taken: Taken,
     reason: str | None,
     quarantined: Iterable[Sequence[Quarantined]],
-    decisions: Sequence[Decision] = (),
+    decided: Decided = NOTHING_DECIDED,
 ) -> None:
     """Make a delivery visible: its entry, its quarantine, its curve files and records, and the answer given."""
     # Bytes that were rejected before may come again, for example after the meters they name; nothing of them
@@ -107,7 +118,7 @@ def commit_delivery(
             session.flush()
     answer = entry | {"revised": taken.revised, "unchanged": taken.unchanged, "arrived_at": moment}
     connection.execute(insert(Arrival).values(**answer))
-    record_decisions(connection, decisions, moment, delivery_id)
+    record_decisions(connection, decided, moment, delivery_id)
 
 
 def commit_quarantine(connection: Connection, delivery_id: str, entries: Sequence[Quarantined]) -> None:
@@ -132,7 +143,7 @@ def record_duplicate(
     receipt: Receipt,
     sender: str,
     moment: datetime,
-    decisions: Sequence[Decision] = (),
+    decided: Decided = NOTHING_DECIDED,
 ) -> None:
     """Keep the answer to bytes that had been taken before."""
     counts = {name: getattr(receipt, name) for name in ("rows", "accepted", "quarantined", "revised")}
@@ -149,18 +160,20 @@ def record_duplicate(
             **counts,
         )
     )
-    record_decisions(connection, decisions, moment, receipt.delivery_id)
+    record_decisions(connection, decided, moment, receipt.delivery_id)
 
 
 def record_decisions(
-    connection: Connection, decisions: Sequence[Decision], moment: datetime, released_as: str | None
+    connection: Connection, decided: Decided, moment: datetime, released_as: str | None
 ) -> None:
     """Keep what became of quarantined rows; a row that has a decision is refused by the database."""
-    if decisions:
+    if decided.rows:
         rows: list[dict[str, Any]] = [
-            {**vars(decision), "decided_at": moment, "released_as": released_as} for decision in decisions
+            {**vars(decision), "decided_at": moment, "released_as": released_as} for decision in decided.rows
         ]
         connection.execute(insert(QuarantineDecision), rows)
+    if decided.witness is not None:
+        decided.witness(connection)
 
 
 def recorded_at(connection: Connection, clock: Clock) -> datetime:

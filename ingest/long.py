@@ -158,7 +158,9 @@ def _as_days(
     parts = intervals[taken] // QUARTER
     whole = energy[taken]
     coded = quality.dictionary_encode()
-    known = {quality.value: PLACE[quality] for quality in Quality}  # another code is a fault, its row not taken
+    known = {
+        quality.value: PLACE[quality] for quality in Quality
+    }  # another code is a fault, its row not taken
     meaning = np.array([known.get(code, 0) for code in coded.dictionary.to_pylist()], dtype=np.int64)
     meant = meaning[coded.indices.take(pa.array(taken)).to_numpy()]
     for part in range(max(INTERVALS) // QUARTER):

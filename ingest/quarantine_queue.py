@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from ingest import ledger
 from ingest.deliver import LOCK_TIMEOUT, deliver_locked, now
-from ingest.ledger import Clock, Decision
+from ingest.ledger import Clock, Decided, Decision
 from ingest.receipt import Receipt
 from ingest.release import ReleaseRefusedError, drafted, examined
 from ingest.waiting_rows import Entry, NotInQuarantineError, entries
 from warehouse.home import Home, engine, transaction
 from warehouse.lock import exclusive
 from warehouse.models import Delivery
+
+Witness = Callable[[Connection], None]
 
 
 def release(
@@ -28,10 +31,11 @@ def release(
     reason: str,
     corrections: Mapping[int, Mapping[str, str]] | None = None,
     clock: Clock = now,
+    witness: Witness | None = None,
 ) -> Receipt:
     """Take rows that wait, with corrected cells, as a delivery of their own; the decision is kept with it.
 
-    corrections: by line, column and new text. Raises NotInQuarantineError, ReleaseRefusedError (a row is still
+    corrections: by line, column and new text. witness: writes more in the transaction of the decision. Raises NotInQuarantineError, ReleaseRefusedError (a row is still
     wrong, or a later delivery holds its key), ValueError without a reason.
     """
     corrections = corrections or {}
@@ -54,18 +58,25 @@ def release(
         with tempfile.TemporaryDirectory(prefix=".release-", dir=home.quarantine) as folder:
             file = Path(folder) / draft.name
             file.write_bytes(draft.content)
-            return deliver_locked(home, file, f"quarantine: {actor}", clock, decisions)
+            return deliver_locked(home, file, f"quarantine: {actor}", clock, Decided(decisions, witness))
 
 
 def reject(
-    home: Home, delivery: str, lines: Collection[int], *, actor: str, reason: str, clock: Clock = now
+    home: Home,
+    delivery: str,
+    lines: Collection[int],
+    *,
+    actor: str,
+    reason: str,
+    clock: Clock = now,
+    witness: Witness | None = None,
 ) -> list[Entry]:
     """Decide that rows which wait are never taken. Raises NotInQuarantineError, ValueError without a reason."""
     with exclusive(home, "ingest", LOCK_TIMEOUT):
         found = _waiting(home, delivery, lines)
         decisions = [_decision(entry, "rejected", actor, reason, {}) for entry in found]
         with transaction(home) as connection:
-            ledger.record_decisions(connection, decisions, clock(), None)
+            ledger.record_decisions(connection, Decided(decisions, witness), clock(), None)
     return entries(home, decided=True, delivery=found[0].delivery_id)
 
 

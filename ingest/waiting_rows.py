@@ -59,7 +59,7 @@ def entries(
         has = QuarantineDecision.decision.is_not(None)
         query = query.where(has if decided else ~has)
     if delivery is not None:
-        query = query.where(QuarantinedRow.delivery_id == _whole_id(home, delivery))
+        query = query.where(QuarantinedRow.delivery_id == whole_id(home, delivery))
     if codes is not None:
         query = query.where(QuarantinedRow.code.in_(codes))
     with engine(home).connect() as connection:
@@ -69,7 +69,8 @@ def entries(
         ]
 
 
-def _whole_id(home: Home, beginning: str) -> str:
+def whole_id(home: Home, beginning: str) -> str:
+    """The id of the one delivery with quarantined rows that begins so. Raises NotInQuarantineError."""
     with engine(home).connect() as connection:
         query = select(QuarantinedRow.delivery_id).distinct()
         known = sorted(connection.scalars(query.where(QuarantinedRow.delivery_id.startswith(beginning))))

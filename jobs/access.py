@@ -18,6 +18,7 @@ class Act(StrEnum):
     """Everything that is done under a name. The values stand in the log."""
 
     RELEASE = "quarantine.release"
+    REFUSE = "quarantine.reject"
     SETTLE = Deed.PREPARE.value
     READ = "run.read"
     PRINT = printed.PRINT
@@ -36,6 +37,7 @@ class Act(StrEnum):
 ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
     {
         Act.RELEASE: frozenset({Role.OPERATOR}),
+        Act.REFUSE: frozenset({Role.OPERATOR}),
         Act.SETTLE: frozenset({Role.OPERATOR, Role.PREPARER}),
         Act.READ: frozenset(Role) - {Role.ANALYST, Role.TRADER},
         Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),

@@ -7,20 +7,22 @@ correction, which is somebody's decision.
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ingest import quarantine_queue
 from ingest.receipt import Receipt
-from ingest.waiting_rows import Entry, entries
+from ingest.waiting_rows import Entry, entries, whole_id
+from jobs import actor
+from jobs.access import Act, require
+from jobs.actor import Actor
 from jobs.settle_month import settle
 from market.periods import Month
+from warehouse.audit_log import recording_with
 from warehouse.home import Home
 from warehouse.runs import Run, list_runs
 
-__all__ = ["Entry", "Released", "acting", "entries", "reject", "release", "settle_again"]
+__all__ = ["Entry", "Released", "entries", "reject", "release", "settle_again"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,6 @@ class Released:
     to_correct: tuple[str, ...]
 
 
-def acting() -> str:
-    """The account that acts; tests replace this function."""
-    return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
-
-
 def release(
     home: Home,
     delivery: str,
@@ -44,16 +41,48 @@ def release(
     reason: str,
     corrections: Mapping[int, Mapping[str, str]] | None = None,
 ) -> Released:
-    """Release rows and settle again what they touch. Raises as ``ingest.quarantine_queue.release``."""
-    receipt = quarantine_queue.release(
-        home, delivery, lines, actor=acting(), reason=reason, corrections=corrections
-    )
+    """Release rows and settle again what they touch.
+
+    Raises as ``ingest.quarantine_queue.release``, and NotAllowedError for whoever may not.
+    """
+    corrections = corrections or {}
+    by = _allowed(home, Act.RELEASE)
+    facts = {
+        "lines": sorted(lines),
+        "corrections": {str(line): dict(cells) for line, cells in corrections.items()},
+    }
+    with recording_with(home) as witness:
+        receipt = quarantine_queue.release(
+            home,
+            delivery,
+            lines,
+            actor=by.person,
+            reason=reason,
+            corrections=corrections,
+            witness=witness(by.signature, Act.RELEASE, whole_id(home, delivery), reason, facts),
+        )
     return Released(receipt, *settle_again(home))
 
 
 def reject(home: Home, delivery: str, lines: Collection[int], reason: str) -> list[Entry]:
-    """Decide that rows are never taken. Raises as ``ingest.quarantine_queue.reject``."""
-    return quarantine_queue.reject(home, delivery, lines, actor=acting(), reason=reason)
+    """Decide that rows are never taken. Raises as ``ingest.quarantine_queue.reject``, and NotAllowedError."""
+    by = _allowed(home, Act.REFUSE)
+    facts = {"lines": sorted(lines)}
+    with recording_with(home) as witness:
+        return quarantine_queue.reject(
+            home,
+            delivery,
+            lines,
+            actor=by.person,
+            reason=reason,
+            witness=witness(by.signature, Act.REFUSE, whole_id(home, delivery), reason, facts),
+        )
+
+
+def _allowed(home: Home, act: Act) -> Actor:
+    by = actor.current(home)
+    require(by, act)
+    return by
 
 
 def settle_again(home: Home) -> tuple[tuple[Run, ...], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -135,6 +135,28 @@ def recording(home: Home) -> Iterator[Recorder]:
         yield recorder
     if recorder.last != before:
         _write_anchor(home, recorder.last)
+
+
+@contextmanager
+def recording_with(home: Home) -> Iterator[Callable[..., Callable[[Connection], None]]]:
+    """Acts that are appended in somebody else's transaction; after it the end of the log is anchored.
+
+    Gives ``witness(by, act, subject, reason, detail)``, which makes what that transaction calls.
+    """
+
+    def witness(
+        by: Signature, act: str, subject: str, reason: str, detail: Mapping[str, Any]
+    ) -> Callable[[Connection], None]:
+        def write(connection: Connection) -> None:
+            Recorder(connection).append(by, act, subject, reason, detail=detail)
+
+        return write
+
+    before = anchor(home)
+    yield witness
+    after = anchor(home)
+    if after != before:
+        _write_anchor(home, after)
 
 
 def entries(home: Home, subject: str | None = None, acts: Sequence[str] | None = None) -> list[Entry]:

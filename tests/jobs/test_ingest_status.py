@@ -13,11 +13,13 @@ import pytest
 
 import cli
 from ingest.deliver import deliver, deliver_many
-from jobs import quarantine
+from jobs import actor, quarantine
+from jobs.access import NotAllowedError
 from jobs.delivery_diff import NoSuchDeliveryError, diff
 from jobs.feeds import due, status
 from jobs.settle_month import settle
 from market.periods import Month
+from warehouse import audit_log
 from warehouse.home import Home, create, home
 from warehouse.runs import list_runs, verify
 
@@ -179,7 +181,8 @@ def test_an_unknown_delivery_is_refused(at):
 
 @pytest.fixture
 def acting(monkeypatch):
-    monkeypatch.setattr(quarantine, "acting", lambda: "os:wang")
+    wang = actor.Actor("wang", "王", "os:wang", frozenset({actor.Role.OPERATOR}))
+    monkeypatch.setattr(actor, "current", lambda home: wang)
 
 
 def broken_reading(folder: Path) -> Path:
@@ -240,9 +243,23 @@ def test_a_rejected_row_changes_no_run_and_a_final_month_is_left_to_a_correction
     origin = deliver(at, broken_reading(tmp_path))
     settle(at, JULY, kind="final")
     (entry,) = quarantine.reject(at, origin.delivery_id, [2], "no register to read")
-    assert (entry.decision, entry.actor, entry.reason) == ("rejected", "os:wang", "no register to read")
+    assert (entry.decision, entry.actor, entry.reason) == ("rejected", "wang", "no register to read")
     assert quarantine.settle_again(at) == ((), ("2022-07",))
     assert len(list_runs(at)) == 1
+
+
+def test_a_decision_stands_in_the_log_of_acts_and_needs_the_role(at, tmp_path, acting, monkeypatch):
+    origin = deliver(at, broken_reading(tmp_path))
+    quarantine.reject(at, origin.delivery_id, [2], "no use")
+    (entry,) = audit_log.entries(at)
+    assert (entry.person, entry.act, entry.subject, entry.reason) == (
+        "wang", "quarantine.reject", origin.delivery_id, "no use",
+    )  # fmt: skip
+    assert (entry.facts, audit_log.damage(at)) == ({"lines": [2]}, [])
+    reader = actor.Actor("li", "李", "os:li", frozenset({actor.Role.AUDITOR}))
+    monkeypatch.setattr(actor, "current", lambda home: reader)
+    with pytest.raises(NotAllowedError, match="needs the role operator"):
+        quarantine.release(at, origin.delivery_id, [2], "seen")
 
 
 @pytest.fixture
