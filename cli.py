@@ -9,6 +9,7 @@ from rich.table import Table
 
 from commands import versions as versions  # noqa: PLC0414 - adds its commands to run
 from commands.bid import bid_app
+from commands.case import case_app
 from commands.charge import charge_app
 from commands.clock import clock
 from commands.dr import dr_app

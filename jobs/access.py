@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from jobs.actor import Actor, Role
+from settlement.objections import CaseDeed
 from settlement.run_life import Deed
 from warehouse import printed
 
@@ -32,6 +33,12 @@ class Act(StrEnum):
     BID_OVERRIDE = "bid.override"
     BID_APPROVE = "bid.approve"
     BID_HAND_IN = "bid.hand_in"
+    OPEN_CASE = CaseDeed.OPEN.value
+    UPHOLD_CASE = CaseDeed.UPHOLD.value
+    REJECT_CASE = CaseDeed.REJECT.value
+    WITHDRAW_CASE = CaseDeed.WITHDRAW.value
+    LINK_CASE = CaseDeed.LINK.value
+    PACK_CASE = "case.pack"
 
 
 ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
@@ -51,6 +58,12 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.BID_OVERRIDE: frozenset({Role.TRADER}),
         Act.BID_APPROVE: frozenset({Role.TRADER, Role.APPROVER}),
         Act.BID_HAND_IN: frozenset({Role.TRADER}),
+        Act.OPEN_CASE: frozenset({Role.PREPARER, Role.CHECKER}),
+        Act.UPHOLD_CASE: frozenset({Role.APPROVER}),
+        Act.REJECT_CASE: frozenset({Role.APPROVER}),
+        Act.WITHDRAW_CASE: frozenset({Role.PREPARER, Role.CHECKER}),
+        Act.LINK_CASE: frozenset({Role.PREPARER}),
+        Act.PACK_CASE: frozenset({Role.PREPARER, Role.CHECKER, Role.AUDITOR}),
     }
 )
 WHOLE_PROVINCE = frozenset({Role.OPERATOR, Role.PREPARER, Role.APPROVER, Role.PUBLISHER, Role.AUDITOR})

@@ -95,6 +95,10 @@ class Recorder:
         """The log of one subject as this transaction sees it."""
         return _entries(self.connection, subject, None)
 
+    def of_act(self, act: str) -> list[Entry]:
+        """Every row of one act as this transaction sees it."""
+        return _entries(self.connection, None, [act])
+
     def append(
         self,
         by: Signature,
