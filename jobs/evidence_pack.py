@@ -18,7 +18,7 @@ from typing import Any
 from jobs import access, actor
 from jobs.access import Act
 from jobs.cases import Case, case
-from jobs.explain import explain
+from jobs.explain import explain_every_day
 from market.periods import Month
 from reports.explanation import Explanation
 from warehouse import audit_log, runs
@@ -38,11 +38,7 @@ def write_pack(home: Home, case_id: str) -> Path:
     problems = runs.verify(run)
     if problems:
         raise runs.RunDamagedError(f"No pack is made of {run.alias}. {' '.join(problems)}")
-    whole = explain(home, run.run_id, found.participant_id, found.charge_code)
-    daily = [
-        explain(home, run.run_id, found.participant_id, found.charge_code, day.date)
-        for day in (whole.days or ())
-    ]
+    whole, *daily = explain_every_day(home, run.run_id, found.participant_id, found.charge_code)
     folder = home.root / "cases"
     folder.mkdir(exist_ok=True)
     path = folder / f"{case_id}.zip"

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from jobs import access, actor
 from jobs.explain.brought import brought_of
 from jobs.explain.events import OF_EVENTS, events_of
 from jobs.explain.pools import OWN_POOLS, pool_of
@@ -45,9 +46,35 @@ def explain(
     """Explain one line of a run, found by id, beginning of an id, or alias; ``day`` goes to its quarter-hours.
 
     rules: the run's profile where it is not the packaged one of that name. Raises RunNotFoundError,
-    NotExplainedError.
+    NotExplainedError, NotAllowedError for a line that is not for the actor's eyes.
     """
+    who = actor.current(home)
+    access.require(who, access.Act.READ)
     run = RunData(home, find_run(home, run_name), rules)
+    _refuse_hidden(run, who, participant_id, charge_code)
+    return _explain(run, participant_id, charge_code, day)
+
+
+def explain_every_day(home: Home, run_name: str, participant_id: str, charge_code: str) -> list[Explanation]:
+    """The line, then each of its days down to the quarter-hours; reads the run once. Raises what ``explain`` raises."""
+    who = actor.current(home)
+    access.require(who, access.Act.READ)
+    run = RunData(home, find_run(home, run_name), None)
+    _refuse_hidden(run, who, participant_id, charge_code)
+    whole = _explain(run, participant_id, charge_code, None)
+    return [whole, *(_explain(run, participant_id, charge_code, one.date) for one in whole.days)]
+
+
+def _refuse_hidden(run: RunData, who: actor.Actor, participant_id: str, charge_code: str) -> None:
+    city = run.line(participant_id, charge_code).city
+    if not access.sees(who, city):
+        raise access.NotAllowedError(
+            f"{who.name} ({who.account}) may not see {participant_id}: it is of {city}, and users.yaml gives the "
+            f"cities {', '.join(sorted(who.cities)) or 'none'}."
+        )
+
+
+def _explain(run: RunData, participant_id: str, charge_code: str, day: date | None) -> Explanation:
     if day is not None and Month.of(day) != run.month:
         raise NotExplainedError(f"{day} is not in {run.month}, the month of run {run.run.alias}.")
     line = run.line(participant_id, charge_code)
