@@ -30,6 +30,7 @@ app = typer.Typer(
 for name, group in (
     ("settle", settle_app),
     ("run", run_app),
+    ("case", case_app),
     ("dr", dr_app),
     ("bid", bid_app),
     ("ingest", ingest_app),

@@ -33,7 +33,7 @@ from warehouse.home import Home
 from warehouse.run_log import current_run_id, deeds, exceptions, finding_rows, point_to, run_standing
 from warehouse.runs import MANIFEST, Run, file_sha256
 
-ORDER = ("draft", "final", "correction")
+ORDER = ("day", "draft", "final", "correction")
 LEAST_REASON = 4
 
 

@@ -23,6 +23,7 @@ from settlement.purchases import DIRECT as INTERPROVINCIAL_DIRECT
 from settlement.purchases import TRANSMISSION, sale_code
 from settlement.recovery import deviation_recovery
 from settlement.residents import residents_cost_recovery, residents_gain_loss, split
+from settlement.run_life import MANUAL_ADJUSTMENT
 
 CAPACITY = "capacity_compensation"
 ADJUSTMENT = "month_adjustment"
@@ -110,6 +111,7 @@ ELSEWHERE = (
         "resettlement",
     ),
     *(sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, INTERPROVINCIAL_DIRECT, GAIN_LOSS),
+    MANUAL_ADJUSTMENT,
 )
 EVENTS = "demand_response"  # charges of events begin so and have a room of their own
 

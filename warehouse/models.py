@@ -201,11 +201,11 @@ class LoggedAct(Base):
 
 
 class CurrentRun(Base):
-    """Which run is in force for a month: the one published last; ``seq`` is the act that published it."""
+    """Which run is in force for a month or a day: the one published last; ``seq`` is the act that published it."""
 
     __tablename__ = "current_run"
 
-    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    month: Mapped[str] = mapped_column(String(10), primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("settlement_run.run_id"))
     seq: Mapped[int] = mapped_column(ForeignKey("act_log.seq"))
 

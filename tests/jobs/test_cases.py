@@ -130,7 +130,7 @@ def test_a_case_of_another_city_is_not_for_a_checkers_eyes(filed, act_as):
 
 
 CHARGES = [
-    ("W1", "energy_real_time"), ("G1", "contract"), ("W1", "congestion"), ("SGCC", "loss"),
+    ("W1", "energy_real_time"), ("G1", "contract"), ("W1", "congestion"),
 ]  # fmt: skip
 
 
