@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from jobs.month_inputs import MonthInputs, UnifiedPrices
-from jobs.roster import Roster
+from jobs.roster import ROSTER_TABLES, Roster
 from market.periods import Month
 from market.profiles import RuleProfile, profile, profile_names
 from settlement.corrections import Brought
@@ -147,10 +147,8 @@ def origin_of(home: Home, run: runs.Run) -> runs.Run | None:
 
 def unified_prices(basis: Basis, only: date | None = None) -> UnifiedPrices:
     """day -> stage -> (96,) 0.001 元/MWh: the user prices as the run of this basis had them."""
-    records = [
-        read_records(basis.home, name, as_of=basis.as_of) for name in ("participants", "meters", "contracts")
-    ]
-    rules, _ = basis.rules.settled
+    records = [read_records(basis.home, name, as_of=basis.as_of) for name in ROSTER_TABLES]
+    rules, _ = basis.rules.reaching_back_to(basis.month.first).settled
     inputs = MonthInputs(
         basis.home, basis.month, Roster(basis.month, *records), rules, {}, basis.as_of, only=only
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -21,7 +22,7 @@ from jobs.settle_month import calculate_basis
 from market.money import yuan
 from market.profiles import RuleProfile
 from market.tables import TABLES
-from reports.bridge_text import row_of
+from reports.bridge_text import bridge_csv, row_of
 from settlement.bridge import BridgeRow, Cause, LineKey, attribute, by_cause
 from warehouse import runs
 from warehouse.deliveries import inbox_path
@@ -39,11 +40,13 @@ NAMED = {
     "prices": Cause.PRICE,
     "tariffs": Cause.PRICE,
     "fee_pools": Cause.PRICE,
+    "standards": Cause.PRICE,
     "positions": Cause.POSITION,
     "capacity_available": Cause.POSITION,
     "contracts": Cause.CONTRACT,
     "contract_curves": Cause.CONTRACT,
     "packages": Cause.CONTRACT,
+    "package_choices": Cause.CONTRACT,
     "trades": Cause.CONTRACT,
     "offers": Cause.EVENT,
     "bids": Cause.EVENT,
@@ -280,3 +283,20 @@ def _amounts(run: runs.Run) -> dict[LineKey, int | None]:
 def _sides(lines: Mapping[LineKey, object]) -> tuple[int, int]:
     fen = [amount for line in lines.values() if (amount := getattr(line, "amount_fen", None)) is not None]
     return sum(one for one in fen if one > 0), sum(one for one in fen if one < 0)
+
+
+def write_bridge(home: Home, new_name: str) -> Path:
+    """The bridge from a run's previous version as ``reports/<run_id>/bridge.csv``; its path.
+
+    Raises NotBridgedError for a run without one, and what ``bridge`` raises.
+    """
+    run = runs.find_run(home, new_name)
+    if run.previous is None:
+        raise NotBridgedError(f"{run.alias} has no version before it; a bridge needs two.")
+    found = bridge(home, run.previous, run.run_id)
+    file = home.reports / run.run_id / "bridge.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    making = file.with_suffix(".making")
+    making.write_text(bridge_csv(found.rows, found.cities), "utf-8-sig")
+    making.replace(file)
+    return file

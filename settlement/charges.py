@@ -107,7 +107,6 @@ ELSEWHERE = (
         "position_mismatch",
         "curve_mismatch",
         "deviation_recovery_return",
-        "manual_adjustment",
         "resettlement",
     ),
     *(sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, INTERPROVINCIAL_DIRECT, GAIN_LOSS),
