@@ -6,11 +6,14 @@ files of the scenarios' small month (``tests/scenarios/base``).
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import app
 from ingest.deliver import deliver, deliver_many
 from jobs.month_readings import CheckedReadings, check_month
 from market.periods import Month
@@ -64,3 +67,15 @@ def test_the_defect_is_found_and_nothing_else(code: str, base_home: Home, tmp_pa
 @pytest.mark.parametrize("code", CODES)
 def test_its_good_sibling_is_silent(code: str, base_home: Home, tmp_path: Path) -> None:
     assert checked(base_home, tmp_path, list(FIXTURES.glob(f"{code}.good.*.csv"))).findings == ()
+
+
+def test_the_command_lists_what_was_found(
+    base_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(base_home, tmp_path, list(FIXTURES.glob("negative_reading.[mr]*.csv")))
+    monkeypatch.setenv("GRIDSETTLE_HOME", str(tmp_path / "home"))
+    told = CliRunner().invoke(app, ["readings", "2022-07", "--json"])
+    assert [(row["code"], row["meter_id"]) for row in json.loads(told.stdout)] == [
+        ("negative_reading", "M-W1")
+    ]
+    assert "电量为负" in CliRunner().invoke(app, ["readings", "2022-07"]).stdout
