@@ -56,9 +56,14 @@ def run_dag(dag_bag, airflow_database):
 
     def run(dag_id: str, conf: dict[str, object], skip: str | None = None):
         dag = dag_bag.dags[dag_id]
+        retries = {task.task_id: task.retries for task in dag.tasks}
         for task in dag.tasks:
             task.retries = 0  # an error shows at once instead of after seven minutes of back-off
-        return dag.test(run_conf=conf, mark_success_pattern=skip)
+        try:
+            return dag.test(run_conf=conf, mark_success_pattern=skip)
+        finally:
+            for task in dag.tasks:
+                task.retries = retries[task.task_id]
 
     return run
 
