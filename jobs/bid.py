@@ -299,7 +299,7 @@ def _limits(home: Home, inputs: BidInputs) -> BidLimits:
     if versions:
         rows = pd.read_csv(_file(home, yesterday, versions[-1], "csv"))
         before = np.zeros(96)
-        np.add.at(before, rows["period"].to_numpy() - 1, rows["mw"].to_numpy(dtype=float))
+        np.add.at(before, rows["period"].to_numpy(dtype=np.int64) - 1, rows["mw"].to_numpy(dtype=float))
     return BidLimits(
         rules=problem.rules,
         gap_mw=problem.scenarios.expected_gap_mw(),

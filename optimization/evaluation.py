@@ -61,12 +61,15 @@ def import_by_clearing(
     position = {path_id: p for p, path_id in enumerate(supply.path_ids)}
     for s in range(len(found.mw)):
         cleared = clear(offer_frame(bid, problem, s), bids, paths, atc)
-        bought = cleared.trades.merge(cleared.landed_prices, on=["period", "path_id"])
-        columns = (bought[name].tolist() for name in ("period", "path_id", "buy_mw", "price_cny_per_mwh"))
-        for t, path_id, mw, price in zip(*columns, strict=True):
-            found.path_mw[s, position[path_id], t - 1] += mw
+        price = cleared.seller_prices.rename(columns={"node": "seller_node", "price_cny_per_mwh": "sold_at"})
+        bought = cleared.trades.merge(price, on=["period", "seller_node"])
+        columns = (bought[name].tolist() for name in ("period", "path_id", "buy_mw", "sold_at"))
+        for t, path_id, mw, sold_at in zip(*columns, strict=True):
+            p = position[path_id]
+            found.path_mw[s, p, t - 1] += mw
             found.mw[s, t - 1] += mw
-            found.cost_cny[s, t - 1] += HOURS * mw * price
+            # what seller and section owners earn is what the buyer pays (S14 7.3; ruling 5)
+            found.cost_cny[s, t - 1] += HOURS * mw * (sold_at + supply.price_coe[p]) / supply.coe[p]
     return found
 
 

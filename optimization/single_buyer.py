@@ -66,7 +66,8 @@ class PeriodMarket:
 
 @dataclass(frozen=True)
 class Cleared:
-    """mw, cost_cny: (curves, scenarios). path_mw, path_price: (curves, scenarios, paths), at the buyer node."""
+    """mw, cost_cny: (curves, scenarios). path_mw, path_price: (curves, scenarios, paths), at the buyer node, not rounded:
+    the buyer pays what seller and section owners earn (ruling 5)."""
 
     mw: FloatArray
     cost_cny: FloatArray
@@ -125,8 +126,10 @@ def clear_curves(market: PeriodMarket, curves: Sequence[Sequence[tuple[float, in
             traded = mw > 0
             last = (converted[rows, pair] + offer_price[rows, offer]) / 2  # S14 4.3.3 a: the last pair
             node_price[rows[traded], node_of[pair][traded]] = last[traded]
+    node_price = (
+        np.floor(node_price * 1000 + 0.5) / 1000
+    )  # half up to 0.001, ruling 19; what is settled, S14 7.3 a
     landed = (node_price[:, market.seller] + market.price_coe) / market.coe
-    landed = np.floor(landed * 1000 + 0.5) / 1000  # half up to 0.001, ruling 19
     bought = sold * market.coe
     cost = HOURS * np.where(bought > 0, bought * np.nan_to_num(landed), 0.0).sum(axis=1)
     shape = (count, scenarios)

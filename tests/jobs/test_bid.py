@@ -269,7 +269,7 @@ class TestNeverWithoutABid:
         assert found.label == "incumbent"
 
     def test_the_worker_gives_what_the_search_gives_here(self, bid_home):
-        whole = read_inputs(bid_home, BID_DAY, scenario_count=2).problem
+        whole = read_inputs(bid_home, BID_DAY, scenario_count=1).problem
         at_20 = np.arange(1, 97) == 80
         short = replace(whole.scenarios, gap_mw=np.where(at_20, whole.scenarios.gap_mw, 0.0))
         problem = replace(whole, scenarios=short, need_limit_mw=np.where(at_20, whole.need_limit_mw, 0))

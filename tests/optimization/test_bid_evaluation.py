@@ -55,8 +55,8 @@ def test_the_clearing_that_judges_a_bid_can_be_given():
 
     def nothing_sold(offers, bids, paths, atc):
         seen.append((offers, bids))
-        trades = pd.DataFrame({"period": [], "path_id": [], "buy_mw": []})
-        prices = pd.DataFrame({"period": [], "path_id": [], "price_cny_per_mwh": []})
+        trades = pd.DataFrame({"period": [], "path_id": [], "seller_node": [], "buy_mw": []})
+        prices = pd.DataFrame({"period": [], "node": [], "price_cny_per_mwh": []})
         return Clearing(trades, prices, prices, prices)
 
     found = import_by_clearing(bid_of([(77, 150, 500)]), case, PLAIN_PATHS, nothing_sold)
