@@ -12,11 +12,13 @@ from datetime import date
 
 import numpy as np
 
-from market.money import NANO_PER_FEN, IntArray, apportion
+from market.money import INT64_MAX, NANO_PER_FEN, IntArray, apportion, peak
 from market.profiles import Charge, RuleNotInForceError
 from market.sharing import ShareTerm, Sharing
 from settlement.book import Book, runs_of
 from settlement.day import BoolArray
+
+STEP = 10_000  # digits of a long division at a time
 
 
 class PoolWithoutKeyError(ValueError):
@@ -120,15 +122,31 @@ def shared(total: int, among: Sequence[Group], what: str) -> dict[str, int] | No
     return found
 
 
-def shared_by_day(fen: int, group: Group, day: int, what: str) -> list[int]:
+def shared_by_day(fen: int, group: Group, day: int, what: str) -> IntArray:
     """A day's ``fen`` over one group by that day's keys, every share carried to 1e-9 元, half up."""
-    weights = [max(wh, 0) for wh in group.quantity[:, day].tolist()]
-    total = sum(weights)
+    weights = np.maximum(group.quantity[:, day], 0)
+    total = int(weights.sum())
     if not total:
         raise PoolWithoutKeyError(what)
-    nano, twice = 2 * abs(fen) * NANO_PER_FEN, 2 * total
-    shares = [(nano * weight + total) // twice for weight in weights]
-    return shares if fen > 0 else [-share for share in shares]
+    shares = _half_up_shares(abs(fen) * NANO_PER_FEN, weights, total)
+    return shares if fen > 0 else -shares
+
+
+def _half_up_shares(pool: int, weights: IntArray, total: int) -> IntArray:
+    """pool · weight / total, half up, exactly: long division in steps that stay inside int64 (ruling 9)."""
+    if total * STEP + peak(weights) * STEP > INT64_MAX:
+        shares = [(2 * pool * weight + total) // (2 * total) for weight in weights.tolist()]
+        return np.array(shares, np.int64)
+    digits = []
+    while pool:
+        pool, digit = divmod(pool, STEP)
+        digits.append(digit)
+    quotient, rest = np.zeros_like(weights), np.zeros_like(weights)
+    for digit in reversed(digits):
+        rest = rest * STEP + digit * weights
+        quotient = quotient * STEP + rest // total
+        rest %= total
+    return np.asarray(quotient + (2 * rest >= total), np.int64)
 
 
 def parts_of(fen: int, among: Sequence[Group]) -> list[int]:

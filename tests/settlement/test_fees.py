@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_market import FIRST, SD_2022, parties, settle, with_charges
 
 from market.curves import MISSING
+from market.money import half_up
 from market.profiles import RuleNotInForceError, profile
 from settlement.day import MarketDay
 from settlement.facts import FeeAmount, MonthFacts
 from settlement.fees import next_standard
 from settlement.month import MonthSettlement
+from settlement.pools import Group, shared_by_day
 
 SECOND, THIRD = FIRST + timedelta(days=1), FIRST + timedelta(days=2)
 PER_MW = 250_000  # Wh that 1 MW makes in a quarter-hour
@@ -330,3 +336,18 @@ def test_capacity_money_without_a_unit_that_has_capacity_blocks_instead_of_faili
     assert "pool_without_key" in {one.code for one in result.findings}
     assert set(lines(result, "capacity_compensation")) == {"GRID", "R1", "W1"}
     assert Decimal(sum(one.amount_fen for one in result.postings)) == 0
+
+
+@given(
+    st.integers(0, 10**15),
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=6).filter(any),
+    st.sampled_from((1, 10**5)),
+)
+def test_a_days_share_is_the_exact_quotient_rounded_half_up(fen: int, weights: list[int], scale: int) -> None:
+    """In steps inside int64 and, for very large keys, in Python's own whole numbers."""
+    keys = [weight * scale for weight in weights]
+    group = Group(1, tuple("abcdef"[: len(keys)]), np.array([keys]).T, np.zeros((len(keys), 1), np.bool_))
+    fen = fen % 10**10  # a pool of a day stays below 100 million yuan
+    shares = shared_by_day(fen, group, 0, "x") if fen else []
+    assert list(shares) == [half_up(Fraction(fen * 10**7 * key, sum(keys))) for key in keys][: len(shares)]
+    assert fen == 0 or list(shared_by_day(-fen, group, 0, "x")) == [-share for share in shares]
