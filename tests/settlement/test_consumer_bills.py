@@ -33,6 +33,7 @@ from small_consumers import (
 )
 from small_market import SD_2022, settle
 
+from market.profiles import profile
 from settlement.ledger import Line
 from settlement.month import MonthSettlement
 from settlement.retail.books import with_bills
@@ -383,6 +384,20 @@ def test_the_cap_bounds_the_average_price_of_the_month(seed: int):
     paid = fen["T1", "retail_energy"] + fen["T1", "retail_cap"]
     assert fen["T1", "retail_cap"] < 0
     assert abs(Fraction(paid * 10_000, energy) - 430) < Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("name", ["SD_2022", "SD_2025"])
+def test_what_the_grid_company_alone_pays_is_its_own_and_not_the_agency_books(name: str):
+    rules, (_, matrix) = profile(name).consumer, profile(name).settled
+    alone = {
+        charge.code
+        for charge in matrix.charges
+        if charge.layer == "wholesale"
+        and charge.payers == ("grid_company",)
+        and charge.account != "interprovincial"
+    }
+    assert alone
+    assert alone <= set(rules.grid_company_own_charges)
 
 
 def test_prices_of_the_book_are_those_of_the_bill():
