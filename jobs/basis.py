@@ -49,8 +49,9 @@ class Basis:
     kind: str = "draft"
 
     def brought(self) -> tuple[Brought, ...]:
-        """The corrections of past months that are posted into this one."""
-        return tuple(read_brought(run.folder, run.run_id, run.month) for run in self.corrections)
+        """The corrections of past months that are posted into this one, by month and version."""
+        ordered = sorted(self.corrections, key=lambda run: (run.month, run.version))
+        return tuple(read_brought(run.folder, run.run_id, run.month) for run in ordered)
 
     def unified(self, only: date | None = None) -> UnifiedPrices | None:
         """The unified user prices that a correction must not change, None where the month makes its own.
