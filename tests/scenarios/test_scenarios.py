@@ -1,8 +1,8 @@
 """Scenarios a settlement clerk can open: ``base`` with the files of ``given_*/when`` gives ``then``.
 
 A file in ``when`` takes the place of the file of that name in ``base``, or is delivered after it.
-``then/lines.csv`` names every line (an empty amount is missing) unless ``then/lines_among_others.csv`` names
-some; ``findings.csv``, ``quarantine.csv`` and ``receipts.csv`` are complete where they stand.
+``profile.txt`` names another profile than SD_2022. ``then/lines.csv`` names every line (an empty amount is missing) unless ``then/lines_among_others.csv`` names
+some, ``accounts.csv`` some closing balances; ``findings.csv``, ``quarantine.csv`` and ``receipts.csv`` are complete where they stand.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import pytest
 
 from ingest.deliver import deliver_many
 from jobs.charge_cards import cards
-from jobs.settle_month import settle
+from jobs.settle_month import calculate, settle
 from market.periods import Month
+from market.profiles import profile
 from warehouse.home import Home, create, home
 from warehouse.runs import Run
 
@@ -72,7 +73,9 @@ def settled(tmp_path_factory) -> Callable[[str], Settled]:
         else:
             shutil.copytree(start.root, at.root, dirs_exist_ok=True)
             receipts = [*first_receipts, *deliver_many(at, list(files.values()))]
-        return Settled(at, receipts, settle(at, Month(2022, 7)).run)
+        rules = HERE / name / "profile.txt"
+        profile_name = rules.read_text("utf-8").strip() if rules.is_file() else "SD_2022"
+        return Settled(at, receipts, settle(at, Month(2022, 7), profile_name=profile_name).run)
 
     return settle_scenario
 
@@ -96,6 +99,10 @@ def test_what_is_given_leads_to_what_then_says(scenario: Path, settled) -> None:
         assert run.status == (
             "blocked" if any(severity == "block" for _, severity, _ in expected) else "ready"
         )
+    if (then / "accounts.csv").is_file():
+        accounts = pd.read_parquet(run.folder / "accounts.parquet").set_index("account")["closing_cny"]
+        for row in rows(then / "accounts.csv"):
+            assert str(accounts[row["account"]]) == row["closing_cny"], row
     if (then / "quarantine.csv").is_file():
         quarantined = [row for file in sorted(at.quarantine.glob("*.csv")) for row in rows(file)]
         assert [(row["line"], row["code"]) for row in quarantined] == [
@@ -116,5 +123,13 @@ EXAMPLES = [(card.code, example) for card in cards().values() for example in car
     ("code", "example"), EXAMPLES, ids=lambda part: getattr(part, "participant_id", part)
 )
 def test_the_example_of_a_charge_code_card_is_a_line_of_its_scenario(code: str, example, settled) -> None:
-    found = amounts(settled(example.scenario).run)
-    assert found[example.participant_id, code] == str(example.amount_cny)
+    made = settled(example.scenario)
+    if not example.registers_mwh:
+        assert amounts(made.run)[example.participant_id, code] == str(example.amount_cny)
+        return
+    registers = {who: int(mwh * 1_000_000) for who, mwh in example.registers_mwh.items()}
+    lines = calculate(made.home, Month(2022, 7), profile("SD_2022"), register_wh=registers).result.lines
+    (line,) = [
+        one for one in lines if (one.participant_id, one.charge_code) == (example.participant_id, code)
+    ]
+    assert line.amount_fen == example.amount_cny * 100
