@@ -281,9 +281,11 @@ def test_the_formula_on_the_card_gives_every_line_of_the_sample_month(code: str,
 
 
 def test_every_line_of_the_first_layer_is_recomputed_from_the_cards(lines) -> None:
-    """Demand response is worked by hand in its scenario, bills are recomputed long-hand by ``consumer_books``."""
+    """Demand response is worked by hand in its scenario, bills and fees are recomputed long-hand beside this."""
     consumers = {
         charge.code for charge in settling_profiles()[0].matrix.charges if charge.layer == "consumer"
     }
     left = set(lines) - set(WITH_DETERMINANTS) - consumers
+    left -= {one.code for one in settling_profiles()[0].matrix.charges if one.fee is not None}
+    left -= {"residents_cost_recovery", "residents_gain_loss"}  # these and fees: more_charges.py, by hand
     assert left == {"demand_response_payment", "demand_response_penalty", "demand_response_charge"}

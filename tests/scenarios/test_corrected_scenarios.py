@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,11 @@ import pytest
 
 from ingest.deliver import deliver_many
 from jobs.bridge import bridge
+from jobs.charge_cards import cards
 from jobs.correct_month import correct
 from jobs.settle_month import settle
 from market.periods import Month
+from settlement.corrections import CODE as RESETTLEMENT
 from warehouse.home import Home, create, home
 
 HERE = Path(__file__).parent
@@ -95,3 +98,14 @@ def test_what_comes_later_leads_to_the_differences_that_then_says(
         row["cause"] for row in rows(then / "causes.csv")
     }
     assert {(row.participant_id, row.charge_code) for row in told.rows} >= expected.keys()
+
+
+def test_the_example_on_the_card_is_the_sum_of_the_differences_of_its_scenario() -> None:
+    for example in cards()[RESETTLEMENT].examples:
+        changed = rows(HERE / example.scenario / "then" / "differences_among_others.csv")
+        mine = [
+            Decimal(row["difference_cny"])
+            for row in changed
+            if row["participant_id"] == example.participant_id
+        ]
+        assert sum(mine) == example.amount_cny
