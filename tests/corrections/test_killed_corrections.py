@@ -14,7 +14,7 @@ from jobs.correct_month import correct
 from warehouse import audit_log, runs
 from warehouse.home import Home
 
-KILLS = 200 if os.environ.get("GRIDSETTLE_SOAK") else 20
+KILLS = 200 if os.environ.get("GRIDSETTLE_SOAK") else 8
 
 
 def test_a_killed_correction_leaves_nothing_half_made(july_final: Home) -> None:
