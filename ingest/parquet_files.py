@@ -31,9 +31,11 @@ def parquet_batches(path: Path) -> Iterator[Cells]:
         with pq.ParquetFile(path, buffer_size=BUFFER) as opened:
             header = checked_header(opened.schema_arrow.names, path.name)
             _check_sizes(opened.metadata, path.name)
-            for batch in opened.iter_batches(batch_size=ROWS_A_BATCH):
-                yield _cells(batch, header, line, path.name)
-                line += batch.num_rows
+            # One reader over all row groups would hold on to what it has read.
+            for group in range(opened.num_row_groups):
+                for batch in opened.iter_batches(batch_size=ROWS_A_BATCH, row_groups=[group]):
+                    yield _cells(batch, header, line, path.name)
+                    line += batch.num_rows
             if line == 0:
                 yield _cells(pa.table(opened.schema_arrow.empty_table()), header, 0, path.name)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as damaged:
