@@ -26,6 +26,9 @@ people:
   zhao: {{name: 赵敏, accounts: ["airflow:zhao.min"], roles: [approver]}}
 """
 
+# the base has consumers and no tariffs, which waits in the province's own queue
+PROVINCE = {"city_queue.ask_city": ("li.na", "Sign off", "bills are not made here")}
+
 pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(280)]
 
 
@@ -44,7 +47,7 @@ def answered(tmp_path, monkeypatch, run_dag):
 
     def run(answers):
         def answer(self, context):
-            user, option, reason = answers[self.task_id]
+            user, option, reason = (PROVINCE | answers)[self.task_id]
             event = {
                 "chosen_options": [option],
                 "params_input": {"reason": reason},
@@ -77,7 +80,11 @@ def test_an_approver_approves_under_the_own_name_in_airflow(answered):
     assert states(done)["decide", "success"] == 1
     assert acts() == (
         State.APPROVED,
-        [("run.prepare", f"os:{ME}"), ("run.approve", "airflow:zhao.min")],
+        [
+            ("run.prepare", f"os:{ME}"),
+            ("run.signoff", "airflow:li.na"),
+            ("run.approve", "airflow:zhao.min"),
+        ],
     )
 
 
@@ -92,7 +99,7 @@ def test_a_rejection_is_logged_with_its_reason(answered):
 def test_who_prepared_who_only_checks_and_who_is_unknown_do_not_approve(answered, user):
     done = answered({"ask_approval": (user, "Approve", "")})
     assert done.state == "failed"
-    assert acts() == (State.CHECKED, [("run.prepare", f"os:{ME}")])
+    assert acts() == (State.CHECKED, [("run.prepare", f"os:{ME}"), ("run.signoff", "airflow:li.na")])
 
 
 def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(answered, monkeypatch):
@@ -117,4 +124,5 @@ def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(answer
         {"city_queue.ask_city": ("li.na", "Sign off", "seen"), "ask_approval": ("zhao.min", "Approve", "")}
     )
     assert done.state == "success"
-    assert acts()[1][1:] == [("run.signoff", "airflow:li.na"), ("run.approve", "airflow:zhao.min")]
+    signed = ("run.signoff", "airflow:li.na")  # Jinan and the province
+    assert acts()[1][1:] == [signed, signed, ("run.approve", "airflow:zhao.min")]

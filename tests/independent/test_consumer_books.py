@@ -15,7 +15,7 @@ from recalculate import Amount, Line, stated
 
 JULY = date(2022, 7, 1)
 GRID = "SGCC-SD"
-NOT_THE_AGENCY_BOOK = ("residents_energy", "loss")  # rulings 6 and 31
+NOT_THE_AGENCY_BOOK = ("residents_energy", "loss", "residents_cost_recovery")  # rulings 6 and 31, B.13
 
 pytestmark = pytest.mark.xdist_group("settled_sample")
 

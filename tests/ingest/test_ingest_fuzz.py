@@ -48,7 +48,13 @@ def rows_in(content: bytes) -> int | None:
     lines = re.split(rb"\r\n|\r|\n", content.removeprefix(b"\xef\xbb\xbf"))
     if not lines[0].strip():
         return None
-    return sum(bool(line.strip(b", \t")) for line in lines[1:])
+    cells = lines[0].count(b",")
+    return sum(not _blank(line, cells) for line in lines[1:])
+
+
+def _blank(line: bytes, commas: int) -> bool:
+    """No row: nothing on the line, or the right number of empty cells. Another number of them is a row, and odd."""
+    return not line.strip() or (not line.strip(b", \t") and line.count(b",") == commas)
 
 
 def stored(connection, receipt) -> int:

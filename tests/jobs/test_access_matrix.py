@@ -37,6 +37,10 @@ MAY = {
     Act.WITHDRAW_CASE: "preparer checker",
     Act.LINK_CASE: "preparer",
     Act.PACK_CASE: "preparer checker auditor",
+    Act.REFUSE: "operator",
+    Act.BID_OVERRIDE: "trader",
+    Act.BID_APPROVE: "trader approver",
+    Act.BID_HAND_IN: "trader",
 }
 RUN = "2022-07 draft v1"
 JOBS = {
