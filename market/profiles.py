@@ -413,6 +413,11 @@ def profile(name: str) -> RuleProfile:
 PARTS = ("rules", "charges", "clock", "consumer", "readings")
 
 
+def _yaml(text: bytes) -> Any:
+    """Safe YAML by the C parser: ten times as fast, and every command reads the profile."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 def _read(name: str) -> tuple[dict[str, Any], list[bytes]]:
     """The written profile, on top of the one it extends, and the exact texts it was read from."""
     folder = files("data").joinpath("reference/profiles", name)
@@ -421,14 +426,14 @@ def _read(name: str) -> tuple[dict[str, Any], list[bytes]]:
         for part in PARTS
         if folder.joinpath(f"{part}.yaml").is_file()
     }
-    content: dict[str, Any] = yaml.safe_load(texts["rules"])
+    content: dict[str, Any] = _yaml(texts["rules"])
     if "charges" in texts:
-        content["matrix"] = yaml.safe_load(texts["charges"])
+        content["matrix"] = _yaml(texts["charges"])
     for part in ("clock", "readings"):
         if part in texts:
-            content[part] = yaml.safe_load(texts[part])
+            content[part] = _yaml(texts[part])
     if "consumer" in texts:
-        second = yaml.safe_load(texts["consumer"])
+        second = _yaml(texts["consumer"])
         content["consumer"] = second["rules"]
         matrix = content.setdefault("matrix", {})
         for rows in ("accounts", "transfers", "charges"):

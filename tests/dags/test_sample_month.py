@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from warehouse.home import create, home
 from warehouse.runs import list_runs, verify
 
+SOAK = bool(os.environ.get("GRIDSETTLE_SOAK"))
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "2022-07"
 ONLY_OF_A_FINAL = ("find_queues", "city_queue.ask_city", "city_queue.sign_off", "ask_approval", "decide")
 CITIES = ["jinan", "linyi", "qingdao", "weifang", "yantai"]
@@ -31,8 +33,10 @@ def sample_home(run_dag, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(run_dag, sample_home):
-    """The first run of settle_month, with reports."""
-    return run_dag("settle_month", {"month": "2022-07", "kind": "draft"})
+    """The first run of settle_month; its 422 statements are printed in the long tests."""
+    return run_dag(
+        "settle_month", {"month": "2022-07", "kind": "draft"}, skip=None if SOAK else "write_reports"
+    )
 
 
 def states(dag_run) -> Counter:
@@ -62,6 +66,7 @@ def test_the_run_is_visible_whole_and_balanced(first, sample_home):
     assert pd.read_parquet(run.folder / "postings.parquet")["amount_cny"].sum() == 0
 
 
+@pytest.mark.skipif(not SOAK, reason="422 statements take 18 s; GRIDSETTLE_SOAK prints them")
 def test_every_participant_with_a_line_has_a_statement(first, sample_home):
     (run,) = list_runs(sample_home)
     lines = pd.read_parquet(run.folder / "lines.parquet")

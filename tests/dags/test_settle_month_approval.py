@@ -45,7 +45,7 @@ def answered(tmp_path, monkeypatch, run_dag):
     home().users.write_text(USERS, "utf-8")
     deliver_many(home(), [BASE])
 
-    def run(answers):
+    def run(answers, skip="write_reports"):
         def answer(self, context):
             user, option, reason = (PROVINCE | answers)[self.task_id]
             event = {
@@ -58,7 +58,7 @@ def answered(tmp_path, monkeypatch, run_dag):
 
         with monkeypatch.context() as patch:
             patch.setattr(HITLOperator, "execute", answer)
-            return run_dag("settle_month", {"month": "2022-07", "kind": "final"}, skip="write_reports")
+            return run_dag("settle_month", {"month": "2022-07", "kind": "final"}, skip=skip)
 
     return run
 
@@ -75,8 +75,9 @@ def acts():
 
 
 def test_an_approver_approves_under_the_own_name_in_airflow(answered):
-    done = answered({"ask_approval": ("zhao.min", "Approve", "")})
+    done = answered({"ask_approval": ("zhao.min", "Approve", "")}, skip=None)
     assert done.state == "success"
+    assert states(done)["write_reports", "success"] == 1
     assert states(done)["decide", "success"] == 1
     assert acts() == (
         State.APPROVED,
