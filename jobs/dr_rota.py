@@ -43,7 +43,8 @@ def with_rota(case: EventCase, shares: list[int], sessions: Sessions, rules: Pro
     stage = "day_ahead" if case.known_to_day_ahead and sessions.day_ahead is not None else "intraday"
     session = sessions.day_ahead if stage == "day_ahead" else sessions.intraday
     if session is None:
-        return case
+        unknown = "orderly use spared is not counted, the session could not be cleared again"
+        return replace(case, model=f"{case.model}; {unknown}")
     avoided: IntArray = np.zeros(PERIODS, np.int64)
     window = event_window(case.event)
     avoided[window] = np.floor(session.unserved_mw[window] * WH_PER_MWH / PERIODS_PER_HOUR)

@@ -295,6 +295,7 @@ def calculate(
         *_kind_findings(roster, records["meters"]),
         *bill_findings,
         *_missing_lines(result),
+        *([] if unified is None else [_error_tariff(month)]),
     )
     return Calculation(result, response, events, findings, readings, tuple(consumers.certificates))
 
@@ -385,6 +386,18 @@ def _kind_findings(roster: Roster, meters: pd.DataFrame) -> list[Finding]:
         for who, kind in sorted(roster.kind.items())
         if who in with_meter and kind not in METERED_KINDS
     ]
+
+
+def _error_tariff(month: Month) -> Finding:
+    """What a correction simplifies (market.md B.11)."""
+    return Finding(
+        "error_tariff_not_applied",
+        Severity.INFORM,
+        str(month),
+        f"Every corrected quantity of {month} is priced in its own quarter-hour. The rule that settles a metering error at "
+        "the month's average price, or adjusts the monthly total alone below 10 % of its energy, is not applied "
+        "(SD25, market.md B.11; docs/corrections.md).",
+    )
 
 
 def _missing_lines(result: MonthSettlement) -> list[Finding]:

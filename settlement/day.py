@@ -191,9 +191,9 @@ def _residents(market: MarketDay) -> Amounts:
     Q_t = np.maximum(
         -balance, 0
     )  # SD25: max(Q_total_mkt_gen − Q_total_mkt_use, 0), loss used with the market
-    cost = _dot(Q_t, P_RT) or 0
-    cost += int((market.residents - Q_t).sum()) * P_nonmkt
-    return Amounts(_sums(market.residents[None, :]), np.array([cost]), np.zeros(1, np.bool_))
+    at_market = _product(Q_t[None, :], P_RT, "guaranteed purchase at the market price")
+    rest = int((market.residents - Q_t).sum()) * P_nonmkt
+    return Amounts(_sums(market.residents[None, :]), at_market.nano + rest, at_market.missing)
 
 
 def _market_balance(market: MarketDay) -> IntArray | None:

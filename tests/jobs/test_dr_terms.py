@@ -17,12 +17,16 @@ from demand_response.sharing import share
 from ingest.deliver import deliver_many
 from jobs.dr_capacity import capacity_pools
 from jobs.dr_day import EventDays
+from jobs.dr_events import cancellation_findings
 from jobs.dr_funds import limit_by_funds
 from jobs.dr_list import list_events
 from jobs.dr_report import write_allocation_page
+from jobs.dr_rota import with_rota
+from jobs.dr_sessions import Sessions
 from jobs.settle_month import settle
 from market.periods import Month
 from market.profiles import profile
+from settlement.findings import Severity
 from warehouse.home import Home, home
 
 JULY = Month(2022, 7)
@@ -162,6 +166,16 @@ def test_a_cancellation_after_the_start_undoes_nothing_and_blocks(sample_home) -
         ),
     )
     assert not days.events.is_cancelled(days.events.events[0])
+    (found,) = cancellation_findings(days.events)
+    assert (found.code, found.severity, found.subject) == ("cancellation_too_late", Severity.BLOCK, SECOND)
+
+
+def test_a_rota_without_a_session_to_clear_again_says_that_nothing_was_counted(sample_home) -> None:
+    (settled,) = days_with(sample_home, FIRST).settle_all()
+    rules = profile("SD_2022").settled[0]
+    case = with_rota(settled.case, [1] * len(settled.case.market.payers), Sessions(None, None), rules)
+    assert case.market.other_gain is None
+    assert "not counted, the session could not be cleared again" in case.model
 
 
 def days_with(at: Home, event: str, **changed: pd.DataFrame) -> EventDays:
