@@ -11,7 +11,7 @@ any is chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -81,10 +81,29 @@ def price_levels(merit: MeritOrder, most_mw: float, floor: int, cap: int, count:
     reachable = (merit.width > NOTHING_MW) & (merit.below < most_mw) & np.isfinite(merit.landed)
     prices = sorted({max(floor, int(np.ceil(price - 1e-9))) for price in merit.landed[reachable].tolist()})
     prices = [price for price in prices if price <= cap]
-    while len(prices) > count:
-        gaps = [after - before for before, after in pairwise(prices)]
-        del prices[gaps.index(min(gaps))]
-    return prices[::-1]
+    return _joined(prices, count)[::-1]
+
+
+def _joined(prices: list[int], count: int) -> list[int]:
+    """The rising prices after taking away the lower of the two nearest, the lowest such pair first, until count are left."""
+    dearer = {place: place + 1 for place in range(len(prices) - 1)}
+    cheaper = {after: place for place, after in dearer.items()}
+    gaps = [(prices[after] - prices[place], place, after) for place, after in dearer.items()]
+    heapify(gaps)
+    left = len(prices)
+    while left > count:
+        _, place, after = heappop(gaps)
+        if dearer.get(place) != after:
+            continue  # one of the two is gone
+        del dearer[place]
+        left -= 1
+        if place in cheaper:
+            before = cheaper[after] = cheaper.pop(place)
+            dearer[before] = after
+            heappush(gaps, (prices[after] - prices[before], before, after))
+        else:
+            del cheaper[after]
+    return [price for place, price in enumerate(prices) if place in dearer or place == len(prices) - 1]
 
 
 def mw_grid(points: FloatArray, most_mw: int, count: int = CELLS) -> IntArray:
@@ -112,11 +131,11 @@ def search(
     none = len(levels)
     cells = np.diff(grid, prepend=0)
     now = np.full(cells.size, none, dtype=np.int64) if start is None else start
-    found = [now]
-    best = float(_cost(now[None], merit, levels, cells, worth, segments)[0])
+    found, reached = [now], _reached(merit, levels, grid)
+    best = float(_cost(now[None], reached, worth)[0])
     for _ in range(MOST_MOVES):
-        moves = _moves(now, none)
-        cost = _cost(moves, merit, levels, cells, worth, segments)
+        moves = _moves(now, none, segments)
+        cost = _cost(moves, reached, worth)
         chosen = int(np.argmin(cost))
         if cost[chosen] > best - SMALLEST_GAIN_CNY:
             break
@@ -134,8 +153,8 @@ def curve_of(chosen: IntArray, levels: list[int], cells: IntArray) -> Curve:
     )
 
 
-def _moves(now: IntArray, none: int) -> IntArray:
-    """Every run of cells set to every level, made monotone: (moves, cells)."""
+def _moves(now: IntArray, none: int, segments: int) -> IntArray:
+    """Every run of cells set to every level, made monotone, within the segments allowed: (moves, cells)."""
     place = np.arange(now.size)
     first, last, level = (
         one.ravel() for one in np.meshgrid(place, place, np.arange(none + 1), indexing="ij")
@@ -145,34 +164,60 @@ def _moves(now: IntArray, none: int) -> IntArray:
     moved = np.where(
         place < first, np.minimum(now, level), np.where(place > last, np.maximum(now, level), level)
     )
-    return np.unique(moved, axis=0)
+    used = (np.diff(moved, axis=1, prepend=-1) > 0).sum(axis=1) - (moved[:, -1] == none)
+    moved = moved[used <= segments]
+    number = moved @ (none + 1) ** place[::-1]  # one number a curve, in the order of its cells
+    return np.asarray(moved[np.unique(number, return_index=True)[1]])
 
 
-def _cost(
-    curves: IntArray, merit: MeritOrder, levels: list[int], cells: IntArray, worth: Worth, segments: int
-) -> FloatArray:
-    """Weighted cost less worth of every curve, 元 of the quarter-hour; inf with more segments than allowed."""
-    none = len(levels)
-    falling = np.array(levels, dtype=np.float64)
-    at_or_above = ((curves[:, :, None] <= np.arange(none)) * cells[None, :, None]).sum(
-        axis=1
-    )  # (C, levels) MW
-    reach = np.concatenate([np.zeros((len(curves), 1)), at_or_above], axis=1)
-    place = np.searchsorted(
+@dataclass(frozen=True)
+class _Reached:
+    """What a node sells when the bid at or above a price level reaches so many cells of MW.
+
+    mw, end, landed: (levels, cells + 1, scenarios, nodes) MW sold to that level's own offers, how far in the merit
+    order they reach, and the dearest landed price among them; sum and maxima over the levels are those of a curve.
+    grid: (cells + 1,) MW from 0. price: (levels + 1,) from the dearest level to 0.
+    """
+
+    mw: FloatArray
+    end: FloatArray
+    landed: FloatArray
+    grid: FloatArray
+    price: FloatArray
+
+
+def _reached(merit: MeritOrder, levels: list[int], grid: IntArray) -> _Reached:
+    falling, mw = np.array(levels, dtype=np.float64), np.append(0.0, grid)
+    nodes, scenarios = int(merit.node.max()) + 1, len(merit.node)
+    shape = (len(levels), mw.size, scenarios, nodes)
+    found = _Reached(np.zeros(shape), np.zeros(shape), np.zeros(shape), mw, np.append(falling, 0.0))
+    level = np.searchsorted(
         -falling, -merit.landed, side="right"
-    )  # levels whose price is at least the landed price
-    taken = np.clip(reach[:, place] - merit.below, 0.0, merit.width)  # (C, S, offers)
-    imported = taken.sum(axis=2)
-    end = np.where(taken > NOTHING_MW, merit.below + taken, 0.0)
-    purchase = np.zeros_like(imported)
-    for node in np.unique(merit.node).tolist():
-        here = merit.node == node
-        last_end = np.where(here, end, 0.0).max(axis=2)
-        last_landed = np.where(here & (taken > NOTHING_MW), merit.landed, 0.0).max(axis=2)
-        level = (at_or_above[:, None, :] < last_end[:, :, None] - NOTHING_MW).sum(axis=2)
-        bid = np.append(falling, 0.0)[level]
-        purchase += np.where(here, taken, 0.0).sum(axis=2) * (bid + last_landed) / 2
-    cost = (HOURS * purchase - worth.of(imported)) @ worth.weight
-    used = np.zeros((len(curves), none + 1), dtype=np.bool_)
-    used[np.arange(len(curves))[:, None], curves] = True
-    return np.where(used[:, :none].sum(axis=1) > segments, np.inf, cost)
+    )  # the lowest price at or above the landed one
+    s, offer = np.nonzero((level > 0) & (merit.width > NOTHING_MW) & np.isfinite(merit.below))
+    level, node = level[s, offer] - 1, merit.node[s, offer]
+    below, width = merit.below[s, offer], merit.width[s, offer]
+    for cell, reach in enumerate(mw):
+        taken = np.clip(reach - below, 0.0, width)
+        sold = taken > NOTHING_MW
+        at = np.ravel_multi_index((level, np.full_like(level, cell), s, node), shape)
+        np.add.at(found.mw.reshape(-1), at, taken)
+        np.maximum.at(found.end.reshape(-1), at, np.where(sold, below + taken, 0.0))
+        np.maximum.at(found.landed.reshape(-1), at, np.where(sold, merit.landed[s, offer], 0.0))
+    return found
+
+
+def _cost(curves: IntArray, reached: _Reached, worth: Worth) -> FloatArray:
+    """Weighted cost less worth of every curve, 元 of the quarter-hour."""
+    levels, _, scenarios, nodes = reached.mw.shape
+    mw, end, landed = (np.zeros((len(curves), scenarios, nodes)) for _ in range(3))
+    cells = [(curves <= level).sum(axis=1) for level in range(levels)]  # bid at or above the level
+    for level, reach in enumerate(cells):
+        mw += reached.mw[level, reach]
+        np.maximum(end, reached.end[level, reach], out=end)
+        np.maximum(landed, reached.landed[level, reach], out=landed)
+    below = np.zeros(end.shape, dtype=np.int64)  # levels that do not reach the last MW sold
+    for reach in cells:
+        below += reached.grid[reach][:, None, None] < end - NOTHING_MW
+    purchase = (mw * (reached.price[below] + landed)).sum(axis=2) / 2
+    return np.asarray((HOURS * purchase - worth.of(mw.sum(axis=2))) @ worth.weight)

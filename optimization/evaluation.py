@@ -22,7 +22,7 @@ from optimization.clearing import clear as market_clearing
 from optimization.forecast import FloatArray
 from optimization.purchase import HOURS, Bid, Call, Outcome, Procurement, bid_frame, bid_of, curves_of
 from optimization.response import WITH_THE_BID, Fixed, add_response, add_risk
-from optimization.single_buyer import clear_curves
+from optimization.single_buyer import clear_periods
 
 SMALLEST_CALL_MW = 1e-3
 Clear = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame], Clearing]
@@ -40,8 +40,9 @@ class Imports:
 def imports(bid: Bid, problem: Procurement) -> Imports:
     """Imports of every scenario as cleared, period by period (profiles without a ramp)."""
     found = _nothing(problem)
-    for t, curve in curves_of(bid).items():
-        cleared = clear_curves(problem.market(t), [curve])
+    curves = curves_of(bid)
+    judged = clear_periods([problem.market(t) for t in curves], [[curve] for curve in curves.values()])
+    for t, cleared in zip(curves, judged, strict=True):
         found.mw[:, t - 1] = cleared.mw[0]
         found.cost_cny[:, t - 1] = cleared.cost_cny[0]
         found.path_mw[:, :, t - 1] = cleared.path_mw[0]

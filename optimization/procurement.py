@@ -30,7 +30,7 @@ from optimization.curve_search import MeritOrder, Worth, merit_order, mw_grid, p
 from optimization.purchase import HOURS, Bid, Procurement, bid_of
 from optimization.response import add_response, add_risk
 from optimization.shadow_prices import Limit, shadow_prices
-from optimization.single_buyer import Cleared, Curve, FloatArray, PeriodMarket, clear_curves
+from optimization.single_buyer import Cleared, Curve, FloatArray, PeriodMarket, clear_periods
 
 OPTIMUM, INCUMBENT, RULE, TABLE = "optimum", "incumbent", "rule", "table"
 YESTERDAY, NOTHING, NO_NEED, OVERRIDE = "yesterday", "nothing", "no_need", "override"
@@ -73,21 +73,14 @@ class Solution:
 
 @dataclass
 class _Period:
-    """A period's market and the curves judged so far; the first buys nothing."""
+    """A period's market, the prices worth bidding in it, and the curves judged so far; the first buys nothing."""
 
     market: PeriodMarket
     merit: MeritOrder
     limit_mw: int
+    levels: list[int]
     curves: list[Curve] = field(default_factory=list)
     cleared: list[Cleared] = field(default_factory=list)
-    known: set[Curve] = field(default_factory=set)
-
-    def judge(self, curves: list[Curve]) -> None:
-        fresh = [one for one in dict.fromkeys(curves) if one not in self.known]
-        if fresh:
-            self.curves += fresh
-            self.known |= set(fresh)
-            self.cleared.append(clear_curves(self.market, fresh))
 
     def mw(self) -> FloatArray:
         return np.concatenate([one.mw for one in self.cleared])
@@ -127,21 +120,32 @@ def solve(
         return Solution((), NO_NEED, 0.0, 0.0, (), "none")
     limit = problem.bid_limit_mw()
     state = {}
+    floor, cap = int(problem.rules.floor_cny_per_mwh), int(problem.rules.cap_cny_per_mwh)
     for t in periods:
-        market = problem.market(t)
-        state[t] = _Period(market, merit_order(market), int(limit[t - 1]))
-        state[t].judge([(), *_first_curves(problem, state[t], t)])
+        market, most = problem.market(t), int(limit[t - 1])
+        merit = merit_order(market)
+        state[t] = _Period(market, merit, most, price_levels(merit, most, floor, cap))
+    _judge(state, {t: [(), *_first_curves(problem, one, t)] for t, one in state.items()})
     alone = {t: _best_alone(problem, one, t) for t, one in state.items()}
     choice = _choose(problem, state, alone, time_limit * SEARCH_SHARE, solver, FIRST_GAP)
     for _ in range(ROUNDS - 1):
         if report is not None:
             report(replace(_solution(state, choice), label=INCUMBENT))
-        for t in periods:
-            state[t].judge(_second_curves(problem, state[t], t, choice))
+        _judge(state, {t: _second_curves(problem, one, t, choice) for t, one in state.items()})
         seconds = time_limit * (1 - SEARCH_SHARE) / (ROUNDS - 1)
         choice = _choose(problem, state, choice.curve, seconds, solver, GAP)
     solution = _solution(state, choice)
     return replace(solution, limits=tuple(shadow_prices(problem, solution.bid)[1]))
+
+
+def _judge(state: dict[int, _Period], curves: dict[int, list[Curve]]) -> None:
+    """Clear what is new of every period's curves."""
+    fresh = {t: [one for one in dict.fromkeys(curves[t]) if one not in set(state[t].curves)] for t in curves}
+    fresh = {t: own for t, own in fresh.items() if own}
+    cleared = clear_periods([state[t].market for t in fresh], list(fresh.values()))
+    for (t, own), found in zip(fresh.items(), cleared, strict=True):
+        state[t].curves += own
+        state[t].cleared.append(found)
 
 
 def _solution(state: dict[int, _Period], choice: _Choice) -> Solution:
@@ -260,13 +264,10 @@ def _second_curves(problem: Procurement, one: _Period, t: int, choice: _Choice) 
 def _searched(
     problem: Procurement, one: _Period, t: int, response: FloatArray, weight: FloatArray, grid: Any
 ) -> list[Curve]:
-    rules = problem.rules
-    floor, cap = int(rules.floor_cny_per_mwh), int(rules.cap_cny_per_mwh)
-    levels = price_levels(one.merit, one.limit_mw, floor, cap)
-    if not levels or one.limit_mw < 1:
+    if not one.levels or one.limit_mw < 1:
         return []
     worth = _worth(problem, t, response, weight)
-    return [curve for _, curve in search(one.merit, levels, grid, worth, rules.segments) if curve]
+    return [curve for _, curve in search(one.merit, one.levels, grid, worth, problem.rules.segments) if curve]
 
 
 def _grid(one: _Period, gap: FloatArray, response: FloatArray) -> Any:

@@ -20,11 +20,12 @@ import pyomo.environ as pyo
 from optimization import solver as solvers
 from optimization.purchase import HOURS, Bid, Procurement, curves_of
 from optimization.response import add_response, add_risk
-from optimization.single_buyer import FloatArray, clear_curves
+from optimization.single_buyer import BidCurve, FloatArray, clear_periods
 
 KINDS = ("transfer_capability", "need", "demand_response", "gap")
 SMALLEST_CNY_PER_MWH = 0.005
 STEP_MW = 0.01
+NEED = -1  # stands for a section where the declared need is moved
 
 
 @dataclass(frozen=True)
@@ -56,33 +57,21 @@ def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
         gap_value[s, t - 1] = float(dual[row])
     weight = _weights(problem, model, dual)
     buyer, supply = problem.supply.buyer_node, problem.supply
-
-    def worth(t: int, moved: Procurement, need: float = 0.0) -> float:
-        """元 saved a MW when a limit of the period moves by STEP_MW; a bid that stands at its limit grows with it."""
-        curve: Sequence[tuple[float, int]] = curves[t]
-        if sum(power for power, _ in curve) >= int(problem.bid_limit_mw()[t - 1]):
-            by = _bidable(moved, t, need) - _bidable(problem, t)
-            curve = (*curve[:-1], (curve[-1][0] + by, curve[-1][1]))
-        after_mw, after_cost = _cleared(moved, {t: curve})
-        more, paid = after_mw[:, t - 1] - mw[:, t - 1], after_cost[:, t - 1] - cost[:, t - 1]
-        return float((gap_value[:, t - 1] @ more - weight @ paid) / STEP_MW)
-
-    limits = [
-        Limit(
-            "transfer_capability",
-            supply.section_ids[section],
-            t,
-            float(supply.atc_mw[section, t - 1]),
-            worth(t, _more_capability(problem, section, t)) / HOURS,
-        )
+    moves = [
+        (t, section)
         for t in curves
-        for section in range(len(supply.section_ids))
-        if np.isfinite(supply.atc_mw[section, t - 1])
+        for section in (*np.flatnonzero(np.isfinite(supply.atc_mw[:, t - 1])).tolist(), NEED)
     ]
-    limits += [
-        Limit("need", buyer, t, float(problem.need_limit_mw[t - 1]), worth(t, problem, STEP_MW) / HOURS)
-        for t in curves
-    ]
+    after = _moved(problem, curves, moves)
+    limits = []
+    for (t, section), (more_mw, more_cost) in zip(moves, after, strict=True):
+        more, paid = more_mw - mw[:, t - 1], more_cost - cost[:, t - 1]
+        worth = float((gap_value[:, t - 1] @ more - weight @ paid) / STEP_MW) / HOURS
+        if section == NEED:
+            limits.append(Limit("need", buyer, t, float(problem.need_limit_mw[t - 1]), worth))
+        else:
+            capability = float(supply.atc_mw[section, t - 1])
+            limits.append(Limit("transfer_capability", supply.section_ids[section], t, capability, worth))
     limits += [
         Limit("demand_response", programme.program_id, None, programme.capability_mw, -float(dual[row]))
         for programme, row in zip(problem.demand_response, model.capability_given.values(), strict=True)
@@ -142,22 +131,37 @@ def _weights(problem: Procurement, model: Any, dual: Any) -> FloatArray:
     return np.asarray(probability + tail)
 
 
-def _cleared(
-    problem: Procurement, curves: Mapping[int, Sequence[tuple[float, int]]]
-) -> tuple[FloatArray, FloatArray]:
+def _moved(
+    problem: Procurement, curves: Mapping[int, BidCurve], moves: Sequence[tuple[int, int]]
+) -> list[tuple[FloatArray, FloatArray]]:
+    """MW and cost (scenarios,) of each period when a section, or its declared NEED, has STEP_MW more.
+
+    A bid that stands at its limit grows with it, by its last segment.
+    """
+    limit, markets, bids = problem.bid_limit_mw(), [], []
+    for t, section in moves:
+        market, curve = problem.market(t), curves[t]
+        capability = before = float(problem.capability_mw[t - 1])
+        if section != NEED:
+            atc = market.atc.copy()
+            atc[section] += STEP_MW
+            market = replace(market, atc=atc)
+        if sum(power for power, _ in curve) >= int(limit[t - 1]):
+            if section != NEED:
+                capability = problem.supply.carried_together(market.atc)
+            need = float(problem.need_limit_mw[t - 1])
+            more = need + (STEP_MW if section == NEED else 0.0)
+            by = min(more, capability) - min(need, before)
+            curve = (*curve[:-1], (curve[-1][0] + by, curve[-1][1]))
+        markets.append(market)
+        bids.append([curve])
+    cleared = clear_periods(markets, bids)
+    return [(one.mw[0], one.cost_cny[0]) for one in cleared]
+
+
+def _cleared(problem: Procurement, curves: Mapping[int, BidCurve]) -> tuple[FloatArray, FloatArray]:
     mw, cost = np.zeros_like(problem.scenarios.gap_mw), np.zeros_like(problem.scenarios.gap_mw)
-    for t, curve in curves.items():
-        found = clear_curves(problem.market(t), [curve])
-        mw[:, t - 1], cost[:, t - 1] = found.mw[0], found.cost_cny[0]
+    found = clear_periods([problem.market(t) for t in curves], [[curve] for curve in curves.values()])
+    for t, one in zip(curves, found, strict=True):
+        mw[:, t - 1], cost[:, t - 1] = one.mw[0], one.cost_cny[0]
     return mw, cost
-
-
-def _bidable(problem: Procurement, t: int, more_need: float = 0.0) -> float:
-    """MW that may be bid in a period, before it is cut to whole MW."""
-    return min(float(problem.need_limit_mw[t - 1]) + more_need, float(problem.capability_mw[t - 1]))
-
-
-def _more_capability(problem: Procurement, section: int, t: int) -> Procurement:
-    atc = problem.supply.atc_mw.copy()
-    atc[section, t - 1] += STEP_MW
-    return replace(problem, supply=replace(problem.supply, atc_mw=atc))

@@ -10,7 +10,7 @@ tied pairs have different offers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,9 @@ IntArray = NDArray[np.int64]
 HOURS = 1 / PERIODS_PER_HOUR
 NOTHING_MW = 1e-6
 SPREAD_NOISE = 1e-9
+ROWS_AT_ONCE = 4096
 Curve = tuple[tuple[int, int], ...]  # (MW, 元/MWh), dear to cheap
+BidCurve = Sequence[tuple[float, int]]  # the same with MW that need not be whole
 
 
 @dataclass(frozen=True)
@@ -89,53 +91,119 @@ def market_of(supply: Supply, price: FloatArray, mw: FloatArray, period: int) ->
     )
 
 
-def clear_curves(market: PeriodMarket, curves: Sequence[Sequence[tuple[float, int]]]) -> Cleared:
+def clear_curves(market: PeriodMarket, curves: Sequence[BidCurve]) -> Cleared:
     """Clear every curve against every scenario of the period."""
-    scenarios, count = market.price.shape[0], len(curves)
-    segments = max((len(curve) for curve in curves), default=0)
-    bid_mw, bid_price = np.zeros((count, segments)), np.zeros((count, segments))
-    for c, curve in enumerate(curves):
-        for g, (power, price) in enumerate(curve):
-            bid_mw[c, g], bid_price[c, g] = power, price
-    offers, left = market._offers()
-    rows = np.arange(count * scenarios)
-    offer_price, left = np.tile(offers, (count, 1)), np.tile(left, (count, 1))
-    room = np.tile(market.atc, (rows.size, 1))
-    path_of, offer_of = market.pairs
-    node_of = market.seller[path_of]
-    sold = np.zeros((rows.size, market.seller.size))
-    node_price = np.full((rows.size, int(market.seller.max()) + 1), np.nan)
-    for g in range(segments):
-        bid, wanted = np.repeat(bid_price[:, g], scenarios), np.repeat(bid_mw[:, g], scenarios)
-        converted = bid[:, None] * market.coe[path_of] - market.price_coe[path_of]
-        spread = converted - offer_price[:, offer_of]
+    return clear_periods([market], [curves])[0]
+
+
+def clear_periods(markets: Sequence[PeriodMarket], curves: Sequence[Sequence[BidCurve]]) -> list[Cleared]:
+    """The curves of each market against every scenario of it, all markets at once.
+
+    The markets have the same paths and sections; capability and offers are their own.
+    """
+    if not markets:
+        return []
+    rows = _Rows.of(markets, curves)
+    parts = [_cleared(markets[0], rows.part(one)) for one in rows.parts()]
+    mw, cost, path_mw, path_price = (np.concatenate(one) for one in zip(*parts, strict=True))
+    found, first = [], 0
+    for market, own in zip(markets, curves, strict=True):
+        shape = (len(own), market.price.shape[0])
+        here = slice(first, first := first + shape[0] * shape[1])
+        found.append(
+            Cleared(
+                mw[here].reshape(shape),
+                cost[here].reshape(shape),
+                path_mw[here].reshape(*shape, -1),
+                path_price[here].reshape(*shape, -1),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """One row a (market, curve, scenario): bid (rows, segments), offers (rows, offers), room (rows, sections)."""
+
+    bid_mw: FloatArray
+    bid_price: FloatArray
+    offer_price: FloatArray
+    offer_mw: FloatArray
+    room: FloatArray
+
+    @classmethod
+    def of(cls, markets: Sequence[PeriodMarket], curves: Sequence[Sequence[BidCurve]]) -> _Rows:
+        segments = max((len(curve) for own in curves for curve in own), default=0)
+        bid_mw, bid_price, offer_price, offer_mw, room = [], [], [], [], []
+        for market, own in zip(markets, curves, strict=True):
+            bids = np.zeros((len(own), segments, 2))
+            for c, curve in enumerate(own):
+                bids[c, : len(curve)] = curve or np.zeros((0, 2))
+            price, mw = market._offers()
+            bids = np.repeat(bids, len(price), axis=0)
+            bid_mw.append(bids[..., 0])
+            bid_price.append(bids[..., 1])
+            offer_price.append(np.tile(price, (len(own), 1)))
+            offer_mw.append(np.tile(mw, (len(own), 1)))
+            room.append(np.tile(market.atc, (len(bids), 1)))
+        return cls(*(np.concatenate(one) for one in (bid_mw, bid_price, offer_price, offer_mw, room)))
+
+    def parts(self) -> Iterator[slice]:
+        """Rows that fit the cache of the processor together."""
+        return (slice(n, n + ROWS_AT_ONCE) for n in range(0, max(len(self.bid_mw), 1), ROWS_AT_ONCE))
+
+    def part(self, one: slice) -> _Rows:
+        arrays = (self.bid_mw, self.bid_price, self.offer_price, self.offer_mw, self.room)
+        return _Rows(*(array[one] for array in arrays))
+
+
+def _cleared(network: PeriodMarket, rows: _Rows) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """MW, cost, MW and landed price of every path of the rows."""
+    count = len(rows.bid_mw)
+    path_of, offer_of = network.pairs
+    node_of, coe, price_coe = network.seller[path_of], network.coe[path_of], network.price_coe[path_of]
+    sections = _sections(network.uses)
+    left = rows.offer_mw.copy()
+    room = np.column_stack([rows.room, np.full(count, np.inf)])  # the last stands for no section
+    sold = np.zeros((count, network.seller.size))
+    node_price = np.full((count, int(network.seller.max()) + 1), np.nan)
+    for g in range(rows.bid_mw.shape[1]):
+        row = np.flatnonzero(rows.bid_mw[:, g] > NOTHING_MW)
+        wanted = rows.bid_mw[row, g]
+        converted = rows.bid_price[row, g][:, None] * coe - price_coe
+        spread = converted - rows.offer_price[row][:, offer_of]
         order = np.argsort(-spread, axis=1, kind="stable")
+        at = np.arange(row.size)
         for place in range(path_of.size):
-            pair = order[:, place]
-            d = spread[rows, pair]
-            if not ((d >= -SPREAD_NOISE) & (wanted > NOTHING_MW)).any():
+            pair = order[at, place]
+            on = (spread[at, pair] >= -SPREAD_NOISE) & (wanted > NOTHING_MW)  # spreads fall, wants too
+            at, row, wanted, pair = at[on], row[on], wanted[on], pair[on]
+            if not at.size:
                 break
             path, offer = path_of[pair], offer_of[pair]
-            fits = np.where(market.uses[path], room, np.inf).min(axis=1)
-            mw = np.minimum(np.minimum(left[rows, offer], wanted / market.coe[path]), fits)
-            mw = np.where((d >= -SPREAD_NOISE) & (mw > NOTHING_MW), mw, 0.0)
-            left[rows, offer] -= mw
-            room -= market.uses[path] * mw[:, None]
-            wanted = wanted - mw * market.coe[path]
-            sold[rows, path] += mw
+            through = sections[path]
+            fits = room[row[:, None], through].min(axis=1)
+            mw = np.minimum(np.minimum(left[row, offer], wanted / coe[pair]), fits)
+            mw = np.where(mw > NOTHING_MW, mw, 0.0)
+            left[row, offer] -= mw
+            room[row[:, None], through] -= mw[:, None]
+            wanted = wanted - mw * coe[pair]
+            sold[row, path] += mw
             traded = mw > 0
-            last = (converted[rows, pair] + offer_price[rows, offer]) / 2  # S14 4.3.3 a: the last pair
-            node_price[rows[traded], node_of[pair][traded]] = last[traded]
-    node_price = (
-        np.floor(node_price * 1000 + 0.5) / 1000
-    )  # half up to 0.001, ruling 19; what is settled, S14 7.3 a
-    landed = (node_price[:, market.seller] + market.price_coe) / market.coe
-    bought = sold * market.coe
+            last = (converted[at, pair] + rows.offer_price[row, offer]) / 2  # S14 4.3.3 a: the last pair
+            node_price[row[traded], node_of[pair][traded]] = last[traded]
+    # half up to 0.001, ruling 19; what is settled, S14 7.3 a
+    node_price = np.floor(node_price * 1000 + 0.5) / 1000
+    landed = (node_price[:, network.seller] + network.price_coe) / network.coe
+    bought = sold * network.coe
     cost = HOURS * np.where(bought > 0, bought * np.nan_to_num(landed), 0.0).sum(axis=1)
-    shape = (count, scenarios)
-    return Cleared(
-        bought.sum(axis=1).reshape(shape),
-        cost.reshape(shape),
-        bought.reshape(*shape, -1),
-        landed.reshape(*shape, -1),
-    )
+    return bought.sum(axis=1), cost, bought, landed
+
+
+def _sections(uses: NDArray[np.bool_]) -> IntArray:
+    """(paths, most) the sections of each path, filled up with the number of sections, which stands for none."""
+    most = int(uses.sum(axis=1).max(initial=1))
+    found = np.full((len(uses), most), uses.shape[1], dtype=np.int64)
+    for path, own in enumerate(uses):
+        found[path, : own.sum()] = np.flatnonzero(own)
+    return found

@@ -49,7 +49,14 @@ class Supply:
         landed: (paths,) in this period (1-based), NaN for a path without an offer. Returns (paths,), inf where
         nothing limits. Equal landed prices fill by path_id.
         """
-        room = self.atc_mw[:, period - 1].copy()
+        return self._filled(landed, self.atc_mw[:, period - 1])
+
+    def carried_together(self, atc_mw: FloatArray) -> float:
+        """MW at the buyer node of all paths with capability (sections,), the smallest loss filled first."""
+        return float(self._filled(-self.coe, atc_mw).sum())
+
+    def _filled(self, landed: FloatArray, atc_mw: FloatArray) -> FloatArray:
+        room = atc_mw.copy()
         carried = np.zeros(len(self.path_ids))
         for path in np.argsort(landed, kind="stable"):
             if np.isnan(landed[path]):
@@ -71,7 +78,7 @@ class Supply:
 
     def capability(self) -> FloatArray:
         """MW (96,) at the buyer node that all paths together can bring in, the smallest loss filled first."""
-        return np.array([self.carried(-self.coe, t).sum() for t in range(1, PERIODS + 1)])
+        return np.array([self.carried_together(self.atc_mw[:, t]) for t in range(PERIODS)])
 
 
 def supply(paths: pd.DataFrame, atc: pd.DataFrame, buyer_node: str) -> Supply:
