@@ -32,9 +32,11 @@ def clock(
 
     rules, calendar = packaged(profile), ChinaCalendar()
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", when):
-        due = day_deadlines(rules, date.fromisoformat(when), calendar)
+        day = date.fromisoformat(when)
+        due = day_deadlines(rules.reaching_back_to(day), day, calendar)
     else:
-        due = month_deadlines(rules, Month.parse(when), calendar)
+        month = Month.parse(when)
+        due = month_deadlines(rules.reaching_back_to(month.first), month, calendar)
     if as_json:
         print_json(
             [

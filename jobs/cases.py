@@ -200,7 +200,8 @@ def _refuse_hidden(who: actor.Actor, city: str | None, participant: str) -> None
 
 def _deadline(run: Run, received: date) -> str:
     """When an answer is due. Raises CaseError where the objection itself came too late."""
-    rules, month, calendar = profile(run.manifest["profile"]), Month.parse(run.month), ChinaCalendar()
+    month, calendar = Month.parse(run.month), ChinaCalendar()
+    rules = profile(run.manifest["profile"]).reaching_back_to(month.first)
     file_by, answer_by = STEPS.get(run.kind, STEPS["final"])
     last = month_deadline(rules, file_by, month, calendar)
     if last.passed(datetime.combine(received, time(), ZoneInfo(TIME_ZONE))):

@@ -110,7 +110,7 @@ def write_statements(home: Home, run: runs.Run) -> Path:
         day,
         run.alias,
         run.fingerprint,
-        day_deadline(rules, "day_objection", day, ChinaCalendar()),
+        day_deadline(rules.reaching_back_to(day), "day_objection", day, ChinaCalendar()),
         tuple(manifest["totals"]["not_in_a_day"]),
     )
     as_of = None if manifest["as_of"] is None else datetime.fromisoformat(manifest["as_of"])
@@ -159,7 +159,7 @@ def _compute(
     bought = purchases(trades, {(stage, day): price for stage, price in settled.reference.items()})
     series = [*day_series(settled, parties), *trade_daily(trades, bought, parties)]
     codes = frozenset(charge.code for charge in matrix.charges if charge.account == INTERPROVINCIAL)
-    firm = day_deadline(rules_used, "day_interprovincial", day, ChinaCalendar())
+    firm = day_deadline(rules_used.reaching_back_to(day), "day_interprovincial", day, ChinaCalendar())
     lines = day_lines(series, parties, codes, firm.day)
     findings = (*trade_findings, *roster.findings(), *inputs.findings())
     tables = {

@@ -99,6 +99,19 @@ class Clock(Strict):
             earlier.add(step.code)
         return self
 
+    def reaching_back_to(self, day: date) -> Clock:
+        """The clock itself, or where none of its steps holds that early, the first step of each code from ``day`` on."""
+        if any(step.valid_from <= day for step in self.steps):
+            return self
+        first: dict[str, Step] = {}
+        for step in self.steps:
+            first.setdefault(step.code, step)
+        steps = tuple(
+            step.model_copy(update={"valid_from": day}) if step is first[step.code] else step
+            for step in self.steps
+        )
+        return self.model_copy(update={"steps": steps})
+
     def owner(self, step: Step) -> Owner:
         """Who owes a step."""
         return next(owner for owner in self.owners if owner.code == step.owner)

@@ -8,6 +8,7 @@ that can change inside a month is a list of such entries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
@@ -298,11 +299,7 @@ class RuleProfile(Strict):
         """
         if self.provincial is None or self.matrix is None:
             return self
-        dated = {
-            name: _reaching_back(getattr(self.provincial, name), day)
-            for name in type(self.provincial).model_fields
-            if name != "provenance" and name not in self.provincial.provenance
-        }
+        dated = {name: _reaching_back(entries, day) for name, entries in _dated_fields(self.provincial)}
         limits = {
             name: _reaching_back(getattr(self.readings, name), day)
             for name in (type(self.readings).model_fields if self.readings else ())
@@ -311,11 +308,17 @@ class RuleProfile(Strict):
             one.model_copy(update={"sharing": _reaching_back(one.sharing, day)}) if one.sharing else one
             for one in self.matrix.charges
         )
+        second = {
+            name: _reaching_back(entries, day)
+            for name, entries in (_dated_fields(self.consumer) if self.consumer else ())
+        }
         return self.model_copy(
             update={
                 "provincial": self.provincial.model_copy(update=dated),
                 "matrix": self.matrix.model_copy(update={"charges": charges}),
                 "readings": None if self.readings is None else self.readings.model_copy(update=limits),
+                "consumer": None if self.consumer is None else self.consumer.model_copy(update=second),
+                "clock": None if self.clock is None else self.clock.reaching_back_to(day),
             }
         )
 
@@ -323,11 +326,7 @@ class RuleProfile(Strict):
     def in_force_from(self) -> date:
         """The latest day from which a rule or sharing of the profile is there at all."""
         rules, matrix = self.settled
-        dated = [
-            getattr(rules, name)
-            for name in type(rules).model_fields
-            if name != "provenance" and name not in rules.provenance
-        ]
+        dated = [entries for _, entries in _dated_fields(rules)]
         sharings = [charge.sharing for charge in matrix.charges if charge.sharing]
         first: list[date] = [
             min(one.valid_from for one in entries) for entries in (*dated, *sharings) if entries
@@ -375,6 +374,13 @@ class RuleProfile(Strict):
                 dated = name not in rules.provenance
                 return on(value, day, name) if dated else value
         raise KeyError(f"Profile {self.name} has no rule {name}; its rules.yaml lists what it has.")
+
+
+def _dated_fields(rules: RuleSet) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The rules of a set that are lists of dated entries, by name."""
+    for name in type(rules).model_fields:
+        if name != "provenance" and name not in rules.provenance:
+            yield name, getattr(rules, name)
 
 
 def _reaching_back(entries: tuple[Any, ...], day: date) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ class UncertainRule:
 
 def close_calendar(month: Month, rules: RuleProfile, calendar: ChinaCalendar) -> list[Milestone]:
     """Draft, confirmation, answers to objections, final basis, bills: the profile's clock (SD25 14.4, market.md C.1)."""
-    due = {one.code: one.day for one in month_deadlines(rules, month, calendar)}
+    due = {one.code: one.day for one in month_deadlines(rules.reaching_back_to(month.first), month, calendar)}
     ordinals = dict(working_days(month, due["bills"], calendar))
     return [
         Milestone(step, ordinals.get(due[step]), due[step])

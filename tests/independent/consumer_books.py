@@ -1,4 +1,4 @@
-"""The bills of retail users, agency users and residents of July 2022 once more, in plain Decimal loops.
+"""The bills of retail users, agency users and residents of a July once more, in plain Decimal loops.
 
 Nothing here is shared with the product: prices, packages and readings are read from the files, periods, ratios and
 the power-factor steps are written out from market.md B.7-B.10. It knows a month in which nobody's terms change.
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
+from typing import NamedTuple
 
 from month_books import (
     Books,
@@ -50,10 +51,35 @@ BILLED = (
 )
 FUND = "FUND-GOV"
 MWH, KWH = Decimal(1_000_000), Decimal(1000)
-# market.md B.8, 2022, June to August: clock hours
-SHARP, PEAK = {10, 19, 20}, {9, 15, 16, 17, 18, 21}
-VALLEY = {0, 1, 2, 3, 4, 5, 6, 12, 13}
-RATIO = {"sharp": Decimal("1.8"), "peak": Decimal("1.5"), "flat": Decimal(1), "valley": Decimal("0.5")}
+
+
+class Clock(NamedTuple):
+    """What a July has in clock hours, and what a kWh costs then as a multiple of flat."""
+
+    sharp: set[int]
+    peak: set[int]
+    valley: set[int]
+    ratio: Mapping[str, Decimal]
+
+    def period(self, hour: int) -> str:
+        for name in ("sharp", "peak", "valley"):
+            if hour in getattr(self, name):
+                return name
+        return "flat"
+
+
+OF_2022 = Clock(  # market.md B.8, June to August: peak 9-11, 15-22, valley 0-7, 12-14, sharp 10-11, 19-21; sharp = peak x 1.2
+    sharp={10, 19, 20},
+    peak={9, 15, 16, 17, 18, 21},
+    valley={0, 1, 2, 3, 4, 5, 6, 12, 13},
+    ratio={"sharp": Decimal("1.8"), "peak": Decimal("1.5"), "flat": Decimal(1), "valley": Decimal("0.5")},
+)
+OF_2025 = Clock(  # market.md B.8, July and August: valley 01-06, peak 16-23, sharp 17-22; peak and valley 70 %, sharp + 100 %
+    sharp={17, 18, 19, 20, 21},
+    peak={16, 22},
+    valley={1, 2, 3, 4, 5},
+    ratio={"sharp": Decimal(2), "peak": Decimal("1.7"), "flat": Decimal(1), "valley": Decimal("0.3")},
+)
 FLOATING = ("agency_purchase", "capacity_compensation", "line_loss", "pumped_storage", "coal_capacity")
 OPERATION = (
     "pumped_storage",
@@ -90,14 +116,6 @@ REDUCTIONS = {  # B.9: percent for each hundredth above the standard, the last o
 }
 
 Lines = dict[tuple[str, str], Line]
-
-
-def period_of_hour(hour: int) -> str:
-    if hour in SHARP:
-        return "sharp"
-    if hour in PEAK:
-        return "peak"
-    return "valley" if hour in VALLEY else "flat"
 
 
 def to_fen(yuan: Decimal) -> int:
@@ -202,20 +220,20 @@ def standard_of(user: Row) -> Decimal | None:
     return None
 
 
-def time_of_use(curve: list[int], base: Decimal) -> Decimal:
+def time_of_use(curve: list[int], base: Decimal, clock: Clock) -> Decimal:
     """Sum of energy x (price of its period to six decimals, less the flat price)."""
     above = {
         name: (base * ratio).quantize(Decimal("0.000001"), ROUND_HALF_UP) - base
-        for name, ratio in RATIO.items()
+        for name, ratio in clock.ratio.items()
     }
     used: dict[str, int] = defaultdict(int)
     for quarter, wh in enumerate(curve):
-        used[period_of_hour(quarter % 96 // 4)] += wh
+        used[clock.period(quarter % 96 // 4)] += wh
     return sum((Decimal(wh) / KWH * above[name] for name, wh in used.items()), Decimal(0))
 
 
 def retail_energy(
-    curve: list[int], package: Row, spot: Mapping[str, list[int]], reference: Decimal
+    curve: list[int], package: Row, spot: Mapping[str, list[int]], reference: Decimal, clock: Clock
 ) -> Decimal:
     """Fixed by period, linked to spot or a reference price, or a share of each (B.10)."""
     fixed = linked = Decimal(0)
@@ -224,7 +242,7 @@ def retail_energy(
     for quarter, wh in enumerate(curve):
         energy = Decimal(wh) / MWH
         if share:
-            fixed += energy * Decimal(package[f"{period_of_hour(quarter % 96 // 4)}_cny_per_mwh"])
+            fixed += energy * Decimal(package[f"{clock.period(quarter % 96 // 4)}_cny_per_mwh"])
         if share != 1:
             if package["kind"] == "reference_linked":
                 at = reference * 1000
@@ -234,7 +252,7 @@ def retail_energy(
     return share * fixed + (1 - share) * linked
 
 
-def bills(books: Books, folder: Path, first_day: date) -> Lines:
+def bills(books: Books, folder: Path, first_day: date, clock: Clock = OF_2022) -> Lines:
     """(participant, charge) -> line, for everyone who is billed."""
     days = days_of_month(first_day)
     people = keyed(csv_rows(folder, "participants"), "participant_id")
@@ -253,7 +271,7 @@ def bills(books: Books, folder: Path, first_day: date) -> Lines:
             exact[charge] = Decimal(energy) / KWH * per_kwh
         if user["kind"] == "agency_user":
             base = sum((price(tariffs, of, user, first_day) for of in FLOATING), Decimal(0))
-            exact["time_of_use"] = time_of_use(curve, base)
+            exact["time_of_use"] = time_of_use(curve, base, clock)
         unmetered: set[str] = {"basic_fee", "power_factor", "retail_termination"}
         certificates = 0
         if user["kind"] == "retail_user":
@@ -261,7 +279,7 @@ def bills(books: Books, folder: Path, first_day: date) -> Lines:
             if package["retailer_id"] != user["retailer_id"]:
                 raise ValueError(f"{name} has a package of another retailer")
             reference = price(tariffs, "retail_reference", user, first_day)
-            exact["retail_energy"] = retail_energy(curve, package, spot, reference)
+            exact["retail_energy"] = retail_energy(curve, package, spot, reference, clock)
             certificates = int(mwh * (number(package["green_share"]) or 0))
             exact |= by_the_package(mwh, exact["retail_energy"], certificates, choice, package, first_day)
         if user["basic_fee"] == "capacity":

@@ -1,10 +1,11 @@
-"""The sample month under SD_2025 against the same month by hand, to the fen, register differences included."""
+"""The sample month under SD_2025 against the same month by hand, to the fen: both layers, register differences included."""
 
 from __future__ import annotations
 
 from datetime import date
 
 import pytest
+from consumer_books import BILLED, OF_2025, agency_result, bills, counter_lines
 from month_books import Books, days_of_month, read_metered
 from recalculate import Line
 from under_2025 import settle_2025
@@ -24,6 +25,8 @@ BY_PEOPLE = (
     "manual_adjustment",
     "resettlement",
 )  # amounts that people and later months bring; the sample has none
+GRID = "SGCC-SD"
+NOT_THE_AGENCY_BOOK = ("guaranteed_purchase", "loss", "month_adjustment_loss", "residents_cost_recovery")
 
 # Wh that the month's registers say beyond the days; T0001 is a customer of a retailer, A0001 of the grid company
 DIFFERENCE = {"W0001": 1_234_567, "W0007": -987_001, "A0001": 5_000_003, "T0001": -2_500_001, "W0020": 0}
@@ -54,6 +57,56 @@ def by_hand(books: Books, sample_folder) -> dict[tuple[str, str], Line]:
         party = {"A0001": books.grid_company, "T0001": retailer}.get(who, who)
         by_party[party] = by_party.get(party, 0) + wh
     return settle_2025(books, {party: wh for party, wh in by_party.items() if wh})
+
+
+@pytest.fixture(scope="module")
+def wholesale(by_hand, done) -> dict[str, int]:
+    """Fen of the first layer by participant as recalculated; events, which are not, as the product has them."""
+    lines = {key: line.fen for key, line in by_hand.items()}
+    lines |= {
+        (line.participant_id, line.charge_code): line.amount_fen
+        for line in done.result.lines
+        if line.charge_code.startswith("demand_response")
+    }
+    fen: dict[str, int] = {}
+    for (who, code), amount in lines.items():
+        if not (who == GRID and code in NOT_THE_AGENCY_BOOK):
+            fen[who] = fen.get(who, 0) + amount
+    return fen
+
+
+@pytest.fixture(scope="module")
+def billed(books: Books, sample_folder) -> dict[tuple[str, str], Line]:
+    return bills(books, sample_folder, date(2022, 7, 1), OF_2025)
+
+
+@pytest.fixture(scope="module")
+def consumers(books, sample_folder, billed, wholesale) -> dict[tuple[str, str], Line]:
+    return billed | counter_lines(books, sample_folder, billed, wholesale)
+
+
+def test_every_bill_under_the_periods_of_2025_agrees_to_the_fen_and_the_wh(done, consumers):
+    product = {
+        (line.participant_id, line.charge_code): Line(line.amount_fen, line.quantity_wh)
+        for line in done.result.lines
+        if line.charge_code in BILLED
+    }
+    assert product.keys() == consumers.keys()
+    assert {
+        key: (product[key], line) for key, line in consumers.items() if product[key] != line
+    } == {}, "line: (product, by hand)"
+
+
+def test_the_bills_of_2025_are_not_those_of_2022_where_periods_matter(books, sample_folder, billed):
+    before = bills(books, sample_folder, date(2022, 7, 1))
+    moved = {code for key, line in billed.items() if before[key] != line for code in key[1:]}
+    assert moved >= {"time_of_use", "retail_energy", "power_factor"}
+    assert "transmission_fee" not in moved
+
+
+def test_the_agency_book_of_2025_ends_where_the_recalculation_ends(done, books, billed, wholesale):
+    closing = {one.account: one.closing_fen for one in done.result.accounts}
+    assert closing["agency_result"] == agency_result(books, billed, wholesale)
 
 
 def test_the_product_charges_exactly_the_participants_the_recalculation_charges(product, by_hand):

@@ -191,3 +191,77 @@ def test_working_days_after_a_day_are_counted_one_by_one(start: date, count: int
     between = [start.fromordinal(n) for n in range(start.toordinal() + 1, last.toordinal() + 1)]
     assert CHINA.is_workday(last)
     assert sum(CHINA.is_workday(day) for day in between) == count
+
+
+SHANDONG_2025 = profile("SD_2025")
+
+
+def test_the_rules_of_2025_have_a_clock_of_their_own_with_a_clause_for_every_step() -> None:
+    mine, of_2022 = SHANDONG_2025.clocked, {step.code: step for step in SHANDONG.clocked.steps}
+    assert of_2022.keys() < {step.code for step in mine.steps}
+    assert all(step.clause and step.valid_from >= date(2025, 10, 1) for step in mine.steps)
+    assert all(step.valid_from < date(2025, 10, 1) for step in of_2022.values())
+    assert mine.owners == SHANDONG.clocked.owners
+
+
+def test_january_2026_closes_around_the_spring_festival_under_the_rules_of_2025() -> None:
+    # February 2026: 2 3 4 5 6 | 9 10 11 12 13, Saturday 14 worked, 15 to 23 off; 24 25 26 27, Saturday 28 worked
+    days = {one.code: f"{one.day:%m-%d}" for one in month_deadlines(SHANDONG_2025, Month(2026, 1), CHINA)}
+    steps = ("month_end", "month_meters", "withdrawals", "draft", "confirm", "verify", "final", "bills")
+    assert [days[step] for step in steps] == [
+        "01-31",
+        "02-02",
+        "02-03",
+        "02-06",
+        "02-09",
+        "02-10",
+        "02-11",
+        "02-13",
+    ]
+    assert days["payment"] == "02-27"  # 14, then 24 25 26 27
+    assert days["look_back"] == "01-31"
+
+
+def test_a_day_of_2026_has_the_inter_provincial_morning_and_results_final_at_half_past_seven() -> None:
+    due = {one.code: (one.day, one.at) for one in day_deadlines(SHANDONG_2025, date(2026, 7, 22), CHINA)}
+    eve = date(2026, 7, 21)
+    morning = {code: at for code, (day, at) in due.items() if day == eve}
+    assert morning == {
+        "boundary": time(8, 45),
+        "provincial_declared": time(9, 45),
+        "pre_balance": time(11),
+        "transfer_capability": time(11),
+        "first_bid": time(11),
+        "bid_alarm": time(11, 15),
+        "bid_approved": time(11, 20),
+        "gate": time(11, 30),
+        "bids_checked": time(11, 45),
+        "interprovincial_cleared": time(12, 30),
+        "agency_demand": time(15),
+        "day_ahead_results": time(17),
+        "day_ahead_final": time(19, 30),
+    }
+    assert due["day_data"] == (date(2026, 7, 23), None)
+    assert due["day_statement"] == (date(2026, 7, 25), time(19, 30))
+    assert due["day_objection"] == (date(2026, 7, 26), time(17, 30))
+
+
+def test_in_december_2025_the_inter_provincial_steps_of_2026_are_not_yet_due() -> None:
+    codes = {one.code for one in day_deadlines(SHANDONG_2025, date(2025, 12, 15), CHINA)}
+    assert {"boundary", "bids_checked", "interprovincial_cleared"}.isdisjoint(codes)
+    assert {"gate", "day_ahead_final", "day_statement", "agency_demand"} <= codes
+
+
+def test_the_gate_is_a_rule_read_only_since_the_rule_of_2026() -> None:
+    certainty = {
+        day: {one.code: one.step.certainty for one in day_deadlines(SHANDONG_2025, day, CHINA)}["gate"]
+        for day in (date(2026, 3, 31), date(2026, 4, 1))
+    }
+    assert list(certainty.values()) == ["design", "rule_text"]
+
+
+def test_an_older_month_is_clocked_as_if_the_rules_of_2025_had_held() -> None:
+    assert month_deadlines(SHANDONG_2025, Month(2022, 7), CHINA) == ()
+    reaching = SHANDONG_2025.reaching_back_to(date(2022, 7, 1))
+    as_if = {one.code: one.day for one in month_deadlines(reaching, Month(2022, 7), CHINA)}
+    assert as_if == {one.code: one.day for one in month_deadlines(SHANDONG, Month(2022, 7), CHINA)}
