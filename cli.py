@@ -16,6 +16,7 @@ from commands.dr import dr_app
 from commands.ingest import ingest_app
 from commands.market import clear, paths
 from commands.readings import readings
+from commands.reconcile import reconcile
 from commands.review import review
 from commands.run import report, run_app
 from commands.run_life import life_commands
@@ -39,7 +40,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 life_commands(run_app)
-for command in (report, paths, clear, clock, readings, review):
+for command in (report, paths, clear, clock, readings, reconcile, review):
     app.command()(command)
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jobs.actor import Actor, Role
 from settlement.objections import CaseDeed
 from settlement.run_life import Deed
-from warehouse import printed
+from warehouse import printed, reconciliations
 
 
 class Act(StrEnum):
@@ -23,6 +23,7 @@ class Act(StrEnum):
     SETTLE = Deed.PREPARE.value
     READ = "run.read"
     PRINT = printed.PRINT
+    RECONCILE = reconciliations.RECONCILE
     RESOLVE = Deed.RESOLVE.value
     WAIVE = Deed.WAIVE.value
     SIGN_OFF = Deed.SIGN_OFF.value
@@ -48,6 +49,7 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.SETTLE: frozenset({Role.OPERATOR, Role.PREPARER}),
         Act.READ: frozenset(Role) - {Role.ANALYST, Role.TRADER},
         Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),
+        Act.RECONCILE: frozenset({Role.OPERATOR, Role.PREPARER}),
         Act.RESOLVE: frozenset({Role.CHECKER}),
         Act.WAIVE: frozenset({Role.CHECKER}),
         Act.SIGN_OFF: frozenset({Role.CHECKER}),

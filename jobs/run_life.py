@@ -30,7 +30,14 @@ from warehouse import audit_log, runs
 from warehouse.audit_log import Entry, Recorder
 from warehouse.evidence import keep_evidence
 from warehouse.home import Home
-from warehouse.run_log import current_run_id, deeds, exceptions, finding_rows, point_to, run_standing
+from warehouse.run_log import (
+    all_finding_rows,
+    current_run_id,
+    deeds,
+    exceptions,
+    point_to,
+    run_standing,
+)
 from warehouse.runs import MANIFEST, Run, file_sha256
 
 ORDER = ("day", "draft", "final", "correction")
@@ -52,10 +59,10 @@ def findings(home: Home, name: str) -> list[FindingNow]:
     run = runs.find_run(home, name)
     who = actor.current(home)
     access.require(who, Act.READ)
-    _refuse_damage(home, run)
+    refuse_damage(home, run)
     closed = run_standing(home, run).closed
     seen = []
-    for row in finding_rows(run):
+    for row in all_finding_rows(home, run, audit_log.entries(home, run.run_id)):
         if access.sees(who, row["city"]):
             done = closed.get(row["finding_id"])
             seen.append(
@@ -156,15 +163,17 @@ class _Case:
 def _deciding(home: Home, name: str) -> Iterator[_Case]:
     run = runs.find_run(home, name)
     who = actor.current(home)
-    _refuse_damage(home, run)  # first of all: what was changed is not decided upon
+    refuse_damage(home, run)  # first of all: what was changed is not decided upon
     with audit_log.recording(home) as log:
-        yield _Case(run, who, log, standing(exceptions(run), deeds(log.entries(run.run_id))))
+        done = log.entries(run.run_id)
+        now = standing(exceptions(all_finding_rows(home, run, done)), deeds(done))
+        yield _Case(run, who, log, now)
 
 
 def _close(home: Home, name: str, finding: str, act: Act, reason: str, evidence: Path | None) -> Entry:
     run = runs.find_run(home, name)
-    _refuse_damage(home, run)
-    row = _finding(run, finding)
+    refuse_damage(home, run)
+    row = _finding(home, run, finding)
     act = Act.ADJUST if row["code"] == MANUAL_ADJUSTMENT else act
     sha = None if evidence is None else keep_evidence(home, evidence)
     with _deciding(home, run.run_id) as case:
@@ -172,8 +181,9 @@ def _close(home: Home, name: str, finding: str, act: Act, reason: str, evidence:
         return case.done(act, _said(reason), finding=row["finding_id"], queue=row["queue"], sha=sha)
 
 
-def _finding(run: Run, name: str) -> dict[str, Any]:
-    fitting = [row for row in finding_rows(run) if len(name) >= 6 and row["finding_id"].startswith(name)]
+def _finding(home: Home, run: Run, name: str) -> dict[str, Any]:
+    rows = all_finding_rows(home, run, audit_log.entries(home, run.run_id))
+    fitting = [row for row in rows if len(name) >= 6 and row["finding_id"].startswith(name)]
     if len({row["finding_id"] for row in fitting}) != 1:
         raise LookupError(
             f"{len(fitting)} findings of {run.alias} begin with {name!r}; `gridsettle run findings` lists them, "
@@ -197,7 +207,8 @@ def _refuse_missing_amounts(run: Run) -> None:
         )
 
 
-def _refuse_damage(home: Home, run: Run) -> None:
+def refuse_damage(home: Home, run: Run) -> None:
+    """Raise RunDamagedError for a run that is not as it was written."""
     problems = verify(home, run)
     if problems:
         raise runs.RunDamagedError(f"{run.alias} is not as it was written: {' '.join(problems)}")

@@ -17,6 +17,7 @@ from warehouse.evidence import evidence_damage
 from warehouse.home import Home, engine
 from warehouse.models import CurrentRun, SettlementRun
 from warehouse.printed import print_damage
+from warehouse.reconciliations import reconciliation_damage
 from warehouse.runs import MANIFEST, Run, file_sha256
 
 
@@ -30,6 +31,7 @@ def verify(home: Home, run: Run, printed: Sequence[Anchor] = ()) -> list[str]:
         problems += runs.verify(run)
         problems += _pointer_damage(home, run)
         problems += print_damage(home, run)
+        problems += reconciliation_damage(home, run)
     return [*problems, *evidence_damage(home), *audit_log.damage(home, printed)]
 
 

@@ -1,9 +1,9 @@
 """Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
 
 A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
-``charges.yaml``, ``clock.yaml``, ``readings.yaml`` and, for the bills of the second layer, ``consumer.yaml``. Every value
-is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``; a value without its clause is refused. A rule
-that can change inside a month is a list of such entries.
+``charges.yaml``, ``clock.yaml``, ``readings.yaml``, ``reconcile.yaml`` and, for the bills of the second layer,
+``consumer.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``; a value
+without its clause is refused. A rule that can change inside a month is a list of such entries.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from market.dated import Strict as Strict  # noqa: PLC0414
 from market.dated import on as on  # noqa: PLC0414
 from market.inheritance import extended
 from market.reading_rules import ReadingRules
+from market.reconcile_rules import ReconcileRules
 from market.sharing import Fee, Sharing
 from market.tables import ParticipantKind
 
@@ -285,6 +286,7 @@ class RuleProfile(Strict):
     clock: Clock | None = None
     consumer: ConsumerRules | None = None
     readings: ReadingRules | None = None
+    reconcile: ReconcileRules | None = None
 
     @model_validator(mode="after")
     def _policy_has_payers(self) -> RuleProfile:
@@ -300,9 +302,15 @@ class RuleProfile(Strict):
         if self.provincial is None or self.matrix is None:
             return self
         dated = {name: _reaching_back(entries, day) for name, entries in _dated_fields(self.provincial)}
-        limits = {
-            name: _reaching_back(getattr(self.readings, name), day)
-            for name in (type(self.readings).model_fields if self.readings else ())
+        limited = {
+            part: rules.model_copy(
+                update={name: _reaching_back(getattr(rules, name), day) for name in type(rules).model_fields}
+            )
+            for part, rules in (
+                ("readings", self.readings),
+                ("reconcile", self.reconcile),
+            )
+            if rules is not None
         }
         charges = tuple(
             one.model_copy(update={"sharing": _reaching_back(one.sharing, day)}) if one.sharing else one
@@ -316,9 +324,9 @@ class RuleProfile(Strict):
             update={
                 "provincial": self.provincial.model_copy(update=dated),
                 "matrix": self.matrix.model_copy(update={"charges": charges}),
-                "readings": None if self.readings is None else self.readings.model_copy(update=limits),
                 "consumer": None if self.consumer is None else self.consumer.model_copy(update=second),
                 "clock": None if self.clock is None else self.clock.reaching_back_to(day),
+                **limited,
             }
         )
 
@@ -362,6 +370,15 @@ class RuleProfile(Strict):
                 f"Profile {self.name} has no clock; choose a provincial one such as SD_2022 or write its clock.yaml."
             )
         return self.clock
+
+    @property
+    def reconciled(self) -> ReconcileRules:
+        """The tolerances of a reconciliation; ValueError for a profile without them."""
+        if self.reconcile is None:
+            raise ValueError(
+                f"Profile {self.name} has no tolerances to compare by; write its reconcile.yaml (docs/reconcile.md)."
+            )
+        return self.reconcile
 
     def rule(self, name: str, day: date) -> Any:
         """The value in force on ``day`` of a rule by its name, the provincial rules before the inter-provincial.
@@ -416,7 +433,7 @@ def profile(name: str) -> RuleProfile:
     return RuleProfile.model_validate({**content, "name": name, "sha256": digest})
 
 
-PARTS = ("rules", "charges", "clock", "consumer", "readings")
+PARTS = ("rules", "charges", "clock", "consumer", "readings", "reconcile")
 
 
 def _yaml(text: bytes) -> Any:
@@ -435,7 +452,7 @@ def _read(name: str) -> tuple[dict[str, Any], list[bytes]]:
     content: dict[str, Any] = _yaml(texts["rules"])
     if "charges" in texts:
         content["matrix"] = _yaml(texts["charges"])
-    for part in ("clock", "readings"):
+    for part in ("clock", "readings", "reconcile"):
         if part in texts:
             content[part] = _yaml(texts[part])
     if "consumer" in texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.reading_words import READING_FINDINGS
+from reports.reconcile_words import RECONCILE_FINDINGS, RECONCILE_WORDS
 
 LANGUAGES = ("zh", "en")
 
@@ -235,6 +236,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "本页全部数字来自上述批次文件; 指纹为各输出文件哈希的哈希。",
         "Every figure on this page comes from the run named above; the fingerprint is a hash over the hashes of its files.",
     ),
+    **RECONCILE_WORDS,
 }
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -417,6 +419,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "unsettled_meter_readings": ("读数无归属", "readings settled by nobody"),
     "unsettled_positions": ("申报无归属", "position settled by nobody"),
     **READING_FINDINGS,
+    **RECONCILE_FINDINGS,
 }
 
 

@@ -82,17 +82,19 @@ class Done:
     reason: str = ""
     finding_id: str | None = None
     queue: str | None = None
+    seq: int = 0
 
 
 @dataclass(frozen=True)
 class Exceptional:
-    """A finding somebody must deal with."""
+    """A finding somebody must deal with. ``since``: the log entry that brought it, 0 for one of the run itself."""
 
     finding_id: str
     code: str
     severity: Severity
     queue: str
     named_approver: str | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,16 @@ def standing(exceptions: Iterable[Exceptional], deeds: Sequence[Done]) -> Standi
         for done in deeds
         if done.finding_id is not None and done.deed in (Deed.RESOLVE, Deed.WAIVE, Deed.ADJUST)
     }
-    signed = {done.queue: done for done in deeds if done.deed is Deed.SIGN_OFF and done.queue is not None}
+    newest: dict[str, int] = {}
+    for one in held.values():
+        newest[one.queue] = max(newest.get(one.queue, 0), one.since)
+    signed = {
+        done.queue: done
+        for done in deeds
+        if done.deed is Deed.SIGN_OFF
+        and done.queue is not None
+        and done.seq >= newest.get(done.queue, 0)  # what came after a signature was not seen by it
+    }
     last = {done.deed for done in deeds}
     needed = {one.queue for one in held.values()}
     if Deed.REJECT in last:

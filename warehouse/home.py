@@ -103,6 +103,11 @@ class Home:
         return self.root / "evidence"
 
     @property
+    def reconciliations(self) -> Path:
+        """Comparisons with the trading centre's statement: ``<run_id>/<id>/``, each an immutable folder."""
+        return self.root / "reconciliations"
+
+    @property
     def locks(self) -> Path:
         """The files that ``warehouse.lock`` locks; they hold nothing."""
         return self.root / "locks"

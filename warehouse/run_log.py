@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from settlement.run_life import MANUAL_ADJUSTMENT, PROVINCE, Deed, Done, Excepti
 from warehouse.audit_log import Entry, entries
 from warehouse.home import Home, engine
 from warehouse.models import CurrentRun
+from warehouse.reconciliations import newest_reconciliation
 from warehouse.runs import Run
 
 DEEDS = frozenset(map(str, Deed))
@@ -29,22 +31,40 @@ def deeds(log: Iterable[Entry]) -> list[Done]:
             entry.reason,
             entry.facts.get("finding_id"),
             entry.facts.get("queue"),
+            entry.seq,
         )
         for entry in log
         if entry.act in DEEDS
     ]
 
 
-def finding_rows(run: Run) -> list[dict[str, Any]]:
-    """The run's findings as written, with ``queue`` (a city or PROVINCE) and the evidence read."""
-    rows: list[dict[str, Any]] = pq.read_table(run.folder / "findings.parquet").to_pylist()
+def finding_rows(run: Run, folder: Path | None = None, since: int = 0) -> list[dict[str, Any]]:
+    """The run's findings as written, with ``queue`` (a city or PROVINCE) and the evidence read.
+
+    folder: of a reconciliation of the run instead; since: the log entry that brought them.
+    """
+    rows: list[dict[str, Any]] = pq.read_table((folder or run.folder) / "findings.parquet").to_pylist()
     return [
-        {**row, "queue": row["city"] or PROVINCE, "evidence": json.loads(row["evidence"])} for row in rows
+        {
+            **row,
+            "queue": row["city"] or PROVINCE,
+            "evidence": json.loads(row["evidence"]),
+            "since": since,
+        }
+        for row in rows
     ]
 
 
-def exceptions(run: Run) -> list[Exceptional]:
-    """What is more than information."""
+def all_finding_rows(home: Home, run: Run, log: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The run's own findings and those of its newest reconciliation. log: the entries of the run."""
+    compared = newest_reconciliation(home, run, log)
+    if compared is None:
+        return finding_rows(run)
+    return [*finding_rows(run), *finding_rows(run, compared.folder, compared.seq)]
+
+
+def exceptions(rows: Iterable[Mapping[str, Any]]) -> list[Exceptional]:
+    """What is more than information, of ``all_finding_rows``."""
     return [
         Exceptional(
             row["finding_id"],
@@ -52,15 +72,17 @@ def exceptions(run: Run) -> list[Exceptional]:
             Severity(row["severity"]),
             row["queue"],
             row["evidence"].get("approver") if row["code"] == MANUAL_ADJUSTMENT else None,
+            row["since"],
         )
-        for row in finding_rows(run)
+        for row in rows
         if row["severity"] != Severity.INFORM
     ]
 
 
 def run_standing(home: Home, run: Run) -> Standing:
     """Where a run stands now."""
-    return standing(exceptions(run), deeds(entries(home, run.run_id)))
+    log = entries(home, run.run_id)
+    return standing(exceptions(all_finding_rows(home, run, log)), deeds(log))
 
 
 def life_anchor(home: Home, run: Run) -> str:

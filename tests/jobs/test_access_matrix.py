@@ -24,6 +24,7 @@ MAY = {
     Act.SETTLE: "operator preparer",
     Act.READ: "operator preparer checker approver publisher auditor",
     Act.PRINT: "operator preparer checker publisher",
+    Act.RECONCILE: "operator preparer",
     Act.RESOLVE: "checker",
     Act.WAIVE: "checker",
     Act.SIGN_OFF: "checker",

@@ -6,13 +6,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.reconcile import compare_lines, read_lines, read_statement
+from market.periods import Month
 from market.profiles import profile
 from reports.content import RunContent
 from reports.labels import Labels
 
 pytestmark = pytest.mark.xdist_group("settled_sample")
-
-LAYER = {charge.code: charge.layer for charge in profile("SD_2022").matrix.charges}
 
 
 def table(folder, name):
@@ -68,19 +68,29 @@ def test_every_tariff_names_its_source(sample_folder):
     assert all(table(sample_folder, "tariffs")["source"])
 
 
-def test_the_trading_centre_states_the_wholesale_lines_and_only_the_seeded_errors_differ(
-    sample_folder, lines
+def test_in_the_trading_centres_statement_every_seeded_error_is_found_by_its_kind_and_nothing_else_is(
+    sample_folder, sample_home, settled_sample
 ):
-    stated = {
-        (row.participant_id, row.charge_code): row.amount_cny
-        for row in table(sample_folder, "statements_received").itertuples()
-    }
-    assert {LAYER[code] for _, code in stated} == {"wholesale"}
+    month, rules = Month(2022, 7), profile("SD_2022")
     seeded = table(sample_folder.parent / "truth", "seeded_errors")
-    wrong = {(row.participant_id, row.charge_code) for row in seeded.itertuples()}
-    sent = {key: amount for key, amount in lines.items() if LAYER[key[1]] == "wholesale"}
-    assert {key for key in sent if stated.get(key) != sent[key]} == wrong
-    assert stated.keys() <= sent.keys()
+    errors = seeded[seeded["error"] != "none"]
+    expected = set(zip(errors["error"], errors["finding"], strict=True))
+    compared, _, findings = compare_lines(
+        read_lines(settled_sample),
+        read_statement(sample_home, month, None),
+        rules,
+        rules.reconciled.limits(month.first),
+    )
+    found = {(one.code.removeprefix("reconcile_"), one.subject) for one in findings}
+    assert found == expected  # all of them, and no false alarm among 1,773 comparisons
+    assert (len(expected), len(seeded[seeded["error"] == "none"])) == (48, 40)
+    assert len(compared) > 1500
+
+
+def test_the_statement_of_the_trading_centre_is_no_input_of_the_run(sample_folder, settled_sample):
+    assert not [
+        entry for entry in settled_sample.manifest["inputs"] if "statements_received" in entry["path"]
+    ]
 
 
 def test_the_account_of_the_agency_result_carries_forward_and_holds(settled_sample, sample_home):
