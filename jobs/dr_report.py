@@ -15,6 +15,7 @@ from jobs.dr_day import EventDays
 from jobs.dr_lab import Lab, NothingToTryError, try_baselines
 from jobs.dr_views import event_view
 from jobs.roster import valid_in
+from jobs.whole_files import write_whole
 from market.money import scaled, yuan
 from market.periods import Month
 from market.profiles import profile
@@ -138,13 +139,6 @@ def parties(home: Home, month: Month, as_of: datetime | None) -> dict[str, Party
 def sources(days: EventDays) -> list[tuple[str, str, int]]:
     """(file, sha256, rows) of every delivered file the events rest on."""
     return [(entry.file_name, entry.delivery_id, entry.rows) for entry in days.inputs()]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    making = path.with_name(f".{path.name}.making")
-    making.write_bytes(content)
-    making.replace(path)
 
 
 def _check(run: runs.Run, views: Sequence[EventView], days: EventDays) -> None:

@@ -22,9 +22,10 @@ from typing import Any
 from demand_response.lifecycle import State, Step, advance
 from jobs.dr_day import EventDays
 from jobs.dr_lab import Lab
-from jobs.dr_report import lab_view, laboratory, parties, sources, write_whole
+from jobs.dr_report import lab_view, laboratory, parties, sources
 from jobs.dr_state import event_folder, state
 from jobs.dr_views import event_view
+from jobs.whole_files import write_whole
 from market.money import yuan
 from market.profiles import profile
 from reports import labels

@@ -294,6 +294,10 @@ class RuleProfile(Strict):
             self.matrix.under(self.provincial.passthrough_policy)
         return self
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Between processes a profile goes as its text; the classes of its dated values are made at run time."""
+        return RuleProfile.model_validate_json, (self.model_dump_json(),)
+
     def reaching_back_to(self, day: date) -> RuleProfile:
         """The profile with its earliest rules held from ``day`` on: what a later rule would do to an earlier month.
 

@@ -18,11 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from market.cards import Card
 from market.curves import is_missing
 from market.money import IntArray
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile
 from reports.labels import Labels
+from settlement.bridge import BridgeRow
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,45 @@ class FindingRow(NamedTuple):
     sentence: str
     evidence: Mapping[str, Any]
     amount_at_stake_cny: Decimal | None
+    finding_id: str = ""
+
+
+class Closed(NamedTuple):
+    """Who dealt with a finding: ``deed`` is a code of ``reports.labels.DEEDS``."""
+
+    deed: str
+    person: str
+    reason: str
+
+
+class Adjustment(NamedTuple):
+    """One manual adjustment that holds in the month. ``state``: pending, approved or refused (not posted)."""
+
+    adjustment_id: str
+    charge_code: str
+    payer_id: str
+    payee_id: str
+    amount_cny: Decimal
+    reason: str
+    evidence: str
+    entered_by: str
+    approver: str
+    valid_from: date
+    valid_to: date
+    state: str
+
+
+@dataclass(frozen=True)
+class VersionBridge:
+    """From the version before to this one: lines that changed by participant and charge, and the whole by cause.
+
+    steps: (``old``, a cause, or ``new``; charges; credits), yuan, in the order of causes. brought: cause -> delivered
+    files that came and that no longer count.
+    """
+
+    rows: Mapping[str, Mapping[str, BridgeRow]]
+    steps: tuple[tuple[str, Decimal, Decimal], ...]
+    brought: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 
 class AccountRow(NamedTuple):
@@ -146,7 +187,11 @@ class DailyBook:
 
 @dataclass(frozen=True)
 class RunContent:
-    """A run as reports print it. ``previous`` is None where the run has no previous version at hand."""
+    """A run as reports print it. ``previous`` is None where the run has no previous version at hand.
+
+    bridge: what changed against it by cause; None where it cannot be computed, which ``unbridged`` says why.
+    closed: finding_id -> who dealt with it.
+    """
 
     head: RunHead
     profile: RuleProfile
@@ -163,6 +208,11 @@ class RunContent:
     previous: Mapping[str, tuple[LineRow, ...]] | None = None
     events: tuple[EventWindow, ...] = ()
     books: Mapping[str, str] = field(default_factory=dict)
+    bridge: VersionBridge | None = None
+    unbridged: str = ""
+    adjustments: tuple[Adjustment, ...] = ()
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    closed: Mapping[str, Closed] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -175,10 +225,12 @@ class RunContent:
         previous_lines: pa.Table | None = None,
         events: Sequence[EventWindow] = (),
         books: Mapping[str, str] | None = None,
+        **beside: Any,
     ) -> RunContent:
         """From the run's Arrow tables by name (``lines``, ``daily`` …).
 
-        books: the retailer or grid company in whose book a participant's energy is settled.
+        books: the retailer or grid company in whose book a participant's energy is settled. beside: ``bridge``,
+        ``unbridged``, ``adjustments``, ``cards``, ``closed``.
         """
         lines = lines_by_participant(tables["lines"])
         cities = {who: rows[0].city for who, rows in lines.items()}
@@ -201,12 +253,21 @@ class RunContent:
             previous=None if previous_lines is None else lines_by_participant(previous_lines),
             events=tuple(events),
             books=books or {},
+            **beside,
         )
 
     @property
     def matrix(self) -> ChargeMatrix:
         """The charge matrix of the run's profile."""
         return self.profile.settled[1]
+
+    def is_open(self, finding: FindingRow) -> bool:
+        """True while a finding that is more than information waits for somebody."""
+        return finding.severity != "inform" and finding.finding_id not in self.closed
+
+    def adjustments_of(self, participant_id: str) -> list[Adjustment]:
+        """The manual adjustments that charge or credit a participant."""
+        return [one for one in self.adjustments if participant_id in (one.payer_id, one.payee_id)]
 
     def all_lines(self) -> Iterator[LineRow]:
         """Every line, by participant and charge."""
@@ -237,6 +298,16 @@ class Charges:
     def place(self, code: str) -> tuple[int, str]:
         """Sort key: the profile's order, unknown codes last."""
         return (self._order.get(code, len(self._order)), code)
+
+    def certainty(self, code: str) -> str | None:
+        """How sure the charge's rule is, a code of ``reports.labels.CERTAINTIES``."""
+        charge = self._by_code.get(code)
+        return None if charge is None else str(charge.certainty)
+
+    def key(self, code: str) -> str:
+        """By what the charge is computed or shared, in the profile's words."""
+        charge = self._by_code.get(code)
+        return charge.key if charge else ""
 
     def is_share(self, code: str) -> bool:
         """True where the amount is a share of a pool, so that its mean price is a result and no cause."""

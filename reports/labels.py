@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reports.finding_sentences import in_chinese
 from reports.reading_words import READING_FINDINGS
 from reports.reconcile_words import RECONCILE_FINDINGS, RECONCILE_WORDS
 
@@ -15,6 +16,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "sheet_lines": ("科目明细", "Lines"),
     "sheet_daily": ("分日", "By day"),
     "sheet_curve": ("分时(96点)", "By quarter-hour (96)"),
+    "sheet_meters": ("计量点", "Meters"),
+    "sheet_bridge": ("差异桥", "Bridge"),
+    "sheet_adjustments": ("人工调整", "Manual adjustments"),
+    "sheet_rules": ("规则与参数", "Rules"),
     "sheet_findings": ("异常与估算", "Findings and estimates"),
     "sheet_versions": ("版本与指纹", "Versions and hashes"),
     "sheet_balance": ("平衡校核", "Balance"),
@@ -57,6 +62,18 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "missing_lines": ("缺失科目数", "Missing lines"),
     "change": ("较上版变化(元)", "Change against previous (yuan)"),
     "measured_share": ("实测电量占比", "Measured share of energy"),
+    "estimated_share": ("估算或替代电量占比", "Estimated share of energy"),
+    "manual_count": ("人工调整笔数", "Manual adjustments"),
+    "manual_amount": ("人工调整金额(元)", "Manual adjustments (yuan)"),
+    "top_reasons": ("变化的主要原因", "Main causes of the change"),
+    "cause_brought": ("新到 (+) 与不再采用 (−) 的文件", "Files that came (+) and no longer count (−)"),
+    "unattributed": ("未归因", "not attributed"),
+    "list_comma": ("、", ", "),
+    "moved": ("变化项", "What moved"),
+    "checks": ("校核", "Checks"),
+    "check_ok": ("OK", "OK"),
+    "check_fails": ("不符", "FAILS"),
+    "open_listed": ("未结异常明细", "Open findings, listed"),
     "open_findings": ("未结异常", "Open findings"),
     "prepared_by": ("编制:", "Prepared by:"),
     "reviewed_by": ("审核:", "Reviewed by:"),
@@ -77,6 +94,50 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "check": ("校验", "Check"),
     "check_lines": ("校验: 明细合计 − 净额 (应为 0.00)", "Check: lines − net amount (must be 0.00)"),
     "check_energy": ("校验: 96点合计 − 结算电量 (应为 0)", "Check: 96 points − settled energy (must be 0)"),
+    "check_difference": (
+        "校验: 本版 − 上版 − 差额 (应为 0.00)",
+        "Check: this − previous − difference (must be 0.00)",
+    ),
+    "check_rounding": (
+        "校验: 取整差超过半分的科目数 (应为 0)",
+        "Check: charges whose rounding exceeds half a fen (must be 0)",
+    ),
+    "check_meters": ("校验: 计量点合计 − 96点合计 (应为 0)", "Check: meters − 96 points (must be 0)"),
+    "check_bridge": ("校验: 差额 − 各原因合计 (应为 0.00)", "Check: difference − causes (must be 0.00)"),
+    "bridge_note": (
+        "按顺序逐组替换输入重新计算; 各原因之和等于差额, 尾差单列。",
+        "Computed again with one group of inputs exchanged after another; causes add up to the difference.",
+    ),
+    "nothing_changed": ("与上版无差异。", "Nothing changed against the previous version."),
+    "meter_id": ("计量点编号", "Meter"),
+    "multiplier": ("倍率", "Multiplier"),
+    "direction": ("方向", "Direction"),
+    "days_read": ("有读数天数", "Days with readings"),
+    "days_expected": ("应有天数", "Days expected"),
+    "meters_note": (
+        "结算所用读数 (含估算与替代); 用电为正, 上网为负。",
+        "Readings as settled, estimates included; consumption positive, delivery negative.",
+    ),
+    "adjustment_id": ("调整编号", "Adjustment"),
+    "payer": ("付方", "Payer"),
+    "payee": ("收方", "Payee"),
+    "adjustment_reason": ("理由", "Reason"),
+    "entered_by": ("录入人", "Entered by"),
+    "approver": ("审批人", "Approver"),
+    "valid_from": ("生效日", "From"),
+    "valid_to": ("失效日", "Until before"),
+    "adjustment_state": ("状态", "State"),
+    "adjustments_posted": ("已入账合计", "Posted"),
+    "adjustments_note": (
+        "每笔调整均有理由、证据、审批人与失效日; 未经审批的批次不能发布。",
+        "Every adjustment has reason, evidence, approver and an end; a run with one that is not approved cannot pass.",
+    ),
+    "finding_state": ("处理", "State"),
+    "finding_open": ("未结", "open"),
+    "finding_said": ("告知", "for information"),
+    "formula": ("公式", "Formula"),
+    "rounding_rule": ("取整", "Rounding"),
+    "schema_version": ("表格格式版本", "Version of the layout"),
     "date": ("日期", "Date"),
     "start": ("时段起", "From"),
     "end": ("时段止", "To"),
@@ -282,7 +343,7 @@ CERTAINTIES: Mapping[str, tuple[str, str]] = {
     "design": ("设计假定", "design assumption"),
 }
 
-REASONS: Mapping[str, tuple[str, str]] = {
+MOVED: Mapping[str, tuple[str, str]] = {
     "": ("", ""),
     "unchanged": ("无变化", "unchanged"),
     "quantity": ("电量变化", "energy changed"),
@@ -293,6 +354,23 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "dropped_line": ("取消科目", "line dropped"),
     "missing_before": ("上版缺失", "missing before"),
     "missing_now": ("本版缺失", "missing now"),
+}
+
+DEEDS: Mapping[str, tuple[str, str]] = {
+    "finding.resolve": ("已处理", "resolved by"),
+    "finding.waive": ("已豁免", "waived by"),
+    "adjustment.approve": ("已审批", "approved by"),
+}
+
+ADJUSTMENTS: Mapping[str, tuple[str, str]] = {
+    "pending": ("已入账, 待审批", "posted, to be approved"),
+    "approved": ("已入账, 已审批", "posted and approved"),
+    "refused": ("不成立, 未入账", "refused, not posted"),
+}
+
+DIRECTIONS: Mapping[str, tuple[str, str]] = {
+    "1": ("用电", "consumes"),
+    "-1": ("上网", "delivers"),
 }
 
 TRANCHES: Mapping[str, tuple[str, str]] = {
@@ -444,6 +522,10 @@ class Labels:
         if name is None:
             return ""
         return table[name][self._column] if name in table else name
+
+    def sentence(self, code: str, sentence: str) -> str:
+        """A finding's sentence in this language; findings are written in English."""
+        return in_chinese(code, sentence) if self.lang == "zh" else sentence
 
     def city(self, name: str | None) -> str:
         """The city's name; the province where a row has no city."""

@@ -10,12 +10,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from io import BytesIO
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
-from xlsxwriter.worksheet import Worksheet
+
+from reports.labels import Labels
+from reports.number_rows import NumberRows
 
 FONT = "Microsoft YaHei"
 INK, RULE, HEAD, SOFT, ALERT, GOOD = "#1F2933", "#C9D1D9", "#1F4E79", "#EEF3F8", "#B3261E", "#1B7F4B"
@@ -33,20 +35,31 @@ OPTIONS = {
 Number = Decimal | float | int
 
 
+class Check(NamedTuple):
+    """A check cell: on which sheet, its name, the cell that must be 0, and what it is today."""
+
+    sheet: str
+    name: str
+    cell: str
+    value: float
+
+
 class Book:
     """One workbook in memory with its few formats."""
 
-    def __init__(self, title: str, month_after: date, missing: str) -> None:
+    def __init__(self, title: str, month_after: date, labels: Labels) -> None:
         self._stream = BytesIO()
         self._book = xlsxwriter.Workbook(self._stream, OPTIONS)
         # No clock: a workbook is as old as the end of its month.
         self._book.set_properties({"title": title, "created": datetime.combine(month_after, time())})
-        self.missing = missing
+        self.missing = labels("missing")
+        self.verdicts = labels("check_ok"), labels("check_fails")
         self.formats = self._formats()
+        self.checks: list[Check] = []
 
     def sheet(self, name: str, widths: Sequence[float], *, pages_wide: int = 1) -> Sheet:
         """A worksheet printed on A4 landscape, as wide as ``pages_wide`` pages."""
-        worksheet = self._book.add_worksheet(name)
+        worksheet = self._book.add_worksheet(name, NumberRows)
         worksheet.hide_gridlines(2)
         worksheet.set_landscape()
         worksheet.set_paper(9)
@@ -80,6 +93,7 @@ class Book:
             },
             "key": {**cell, "bg_color": SOFT, "bold": True},
             "text": {**cell, "align": "left"},
+            "centre": {**cell, "align": "center", "bold": True},
             "wrap": {**cell, "align": "left", "valign": "top", "text_wrap": True},
             "integer": {**cell, "num_format": "#,##0;[Red]-#,##0"},
             "money": {**cell, "num_format": MONEY},
@@ -123,7 +137,7 @@ class Book:
 class Sheet:
     """Writes cells by their meaning; rows and columns count from 0."""
 
-    def __init__(self, worksheet: Worksheet, book: Book) -> None:
+    def __init__(self, worksheet: NumberRows, book: Book) -> None:
         self.worksheet, self._book, self._formats = worksheet, book, book.formats
 
     def title(self, title: str, note: str = "") -> None:
@@ -157,14 +171,20 @@ class Sheet:
         else:
             self.worksheet.write_number(row, column, float(value), self._formats[style])
 
-    def numbers(self, row: int, column: int, values: Sequence[float], style: str) -> None:
-        """A row of numbers; NaN is written as missing."""
-        write, cell, gaps = self.worksheet.write_number, self._formats[style], isnan(sum(values))
-        for offset, value in enumerate(values, column):
-            if gaps and isnan(value):
-                self.worksheet.write_string(row, offset, self._book.missing, self._formats["missing"])
-            else:
-                write(row, offset, value, cell)
+    def maybe(self, row: int, column: int, value: Number | None, style: str, *, applies: bool) -> None:
+        """A number where one applies, else an empty cell: what does not apply is not missing."""
+        if applies:
+            self.number(row, column, value, style)
+        else:
+            self.blank(row, column)
+
+    def numbers(self, row: int, column: int, values: Sequence[float], *styles: str) -> None:
+        """A row of numbers whose styles repeat from the left; NaN is written as missing."""
+        if not isnan(sum(values)):
+            self.worksheet.write_run(row, column, values, [self._formats[style] for style in styles])
+            return
+        for place, value in enumerate(values):
+            self.number(row, column + place, value, styles[place % len(styles)])
 
     def blank(self, row: int, column: int, style: str = "text") -> None:
         """An empty cell of a style: what does not apply here."""
@@ -184,26 +204,59 @@ class Sheet:
         span = f"{xl_rowcol_to_cell(row, first)}:{xl_rowcol_to_cell(row, last)}"
         self.worksheet.write_formula(row, column, f"=SUM({span})", self._formats[style], float(value))
 
-    def check(self, row: int, column: int, formula: str, decimals: int, value: Number, style: str) -> None:
-        """A live check cell, green at 0 and red elsewhere; ``value`` is what it gives today."""
-        stated = round(float(value), decimals)
+    def less(self, row: int, column: int, of: int, by: int, value: Number, style: str) -> str:
+        """A live difference of two rows of this column; its own cell."""
+        cells = [xl_rowcol_to_cell(place, column) for place in (of, by)]
+        self.worksheet.write_formula(
+            row, column, f"=ROUND({cells[0]}-{cells[1]},9)", self._formats[style], float(value)
+        )
+        return str(xl_rowcol_to_cell(row, column))
+
+    def span(self, row: int, first: int, last: int) -> str:
+        """SUM over columns first..last of a row, for a formula."""
+        return f"SUM({xl_rowcol_to_cell(row, first)}:{xl_rowcol_to_cell(row, last)})"
+
+    def check(
+        self, row: int, column: int, formula: str, decimals: int, value: Number, style: str, *, name: str = ""
+    ) -> None:
+        """A live check cell, green at 0 and red elsewhere; ``value`` is what it gives today.
+
+        name: under which the book lists it with its verdict; without one it stands alone.
+        """
+        stated = round(float(value), decimals) + 0.0
         self.worksheet.write_formula(
             row, column, f"=ROUND({formula},{decimals})", self._formats[style], stated
         )
-        self.worksheet.conditional_format(
+        self._coloured(row, column, "0")
+        if name:
+            sheet = self.worksheet.get_name()
+            self._book.checks.append(Check(sheet, name, reference(sheet, row, column), stated))
+
+    def same(self, row: int, column: int, cell: str, value: Number) -> None:
+        """A live cell that shows another one."""
+        self.worksheet.write_formula(row, column, f"={cell}", self._formats["exact"], float(value))
+
+    def verdict(self, row: int, column: int, check: Check) -> None:
+        """OK where the check cell is 0, live."""
+        good, bad = self._book.verdicts
+        self.worksheet.write_formula(
             row,
             column,
-            row,
-            column,
-            {"type": "cell", "criteria": "==", "value": 0, "format": self._formats["good"]},
+            f'=IF({check.cell}=0,"{good}","{bad}")',
+            self._formats["centre"],
+            bad if check.value else good,
         )
-        self.worksheet.conditional_format(
-            row,
-            column,
-            row,
-            column,
-            {"type": "cell", "criteria": "!=", "value": 0, "format": self._formats["bad"]},
-        )
+        self._coloured(row, column, f'"{good}"')
+
+    def _coloured(self, row: int, column: int, good: str) -> None:
+        for criteria, colours in (("==", "good"), ("!=", "bad")):
+            self.worksheet.conditional_format(
+                row,
+                column,
+                row,
+                column,
+                {"type": "cell", "criteria": criteria, "value": good, "format": self._formats[colours]},
+            )
 
 
 def reference(sheet: str, row: int, column: int) -> str:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from market.money import yuan
+from reports.bridge_text import CAUSES
 from reports.content import Charges, FindingRow, LineRow, RunContent, known_total, total
+from reports.labels import MOVED, Labels
+from settlement.bridge import BridgeRow, Cause
 
 
 @dataclass(frozen=True)
 class StatementLine:
-    """A line as printed; amounts yuan, None is missing. ``reason`` is a code of ``reports.labels.REASONS``."""
+    """A line as printed; amounts yuan, None is missing.
+
+    moved: what differs from the version before, a code of ``reports.labels.MOVED``, empty where there is none.
+    causes: why, from the bridge, the largest part first; None where no bridge could be computed.
+    """
 
     charge_code: str
     quantity_mwh: Decimal | None
@@ -19,9 +27,10 @@ class StatementLine:
     amount_cny: Decimal | None
     previous_cny: Decimal | None
     difference_cny: Decimal | None
-    reason: str
+    moved: str
     clause: str
     quality: Decimal | None
+    causes: tuple[tuple[str, Decimal], ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,46 @@ def statement_lines(content: RunContent, participant_id: str, charges: Charges) 
         else {line.charge_code: line for line in content.previous.get(participant_id, ())}
     )
     codes = sorted(now.keys() | (before or {}).keys(), key=charges.place)
-    return [_line(now.get(code), before, code, charges.is_share(code)) for code in codes]
+    lines = [_line(now.get(code), before, code, charges.is_share(code)) for code in codes]
+    if before is None:
+        return lines
+    if content.bridge is None:
+        return [replace(line, causes=None) for line in lines]
+    rows = content.bridge.rows.get(participant_id, {})
+    return [replace(line, causes=_causes(rows.get(line.charge_code))) for line in lines]
+
+
+def _causes(row: BridgeRow | None) -> tuple[tuple[str, Decimal], ...]:
+    """The parts of a line, the largest first; parts of one size in the order of causes."""
+    if row is None:
+        return ()
+    order = list(Cause)
+    ordered = sorted(row.parts, key=lambda cause: (-abs(row.parts[cause]), order.index(cause)))
+    return tuple((str(cause), yuan(row.parts[cause])) for cause in ordered)
+
+
+def reason(line: StatementLine, labels: Labels) -> str:
+    """原因: the causes of a line's difference by name, the largest first; what hides it where there is none."""
+    if not line.moved:
+        return ""
+    if line.causes is None:
+        return (
+            labels("unattributed")
+            if line.difference_cny or line.amount_cny is None
+            else labels.of(MOVED, "unchanged")
+        )
+    if line.causes:
+        return labels("list_comma").join(labels.of(CAUSES, cause) for cause, _ in line.causes)
+    return labels.of(MOVED, "missing_now" if line.amount_cny is None else "unchanged")
+
+
+def causes_of(lines: Iterable[StatementLine]) -> list[tuple[str, Decimal]]:
+    """What every cause moved over the lines, the largest first."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        for cause, amount in line.causes or ():
+            sums[cause] = sums.get(cause, Decimal("0.00")) + amount
+    return sorted(sums.items(), key=lambda one: -abs(one[1]))
 
 
 def net_of(lines: Sequence[StatementLine], *, has_previous: bool) -> Net:
@@ -118,13 +166,13 @@ def _line(
         now.amount_cny,
         earlier,
         difference,
-        "" if previous is None else _reason(now, before, is_share),
+        "" if previous is None else _moved(now, before, is_share),
         now.clause,
         now.quality,
     )
 
 
-def _reason(now: LineRow, before: LineRow | None, is_share: bool) -> str:
+def _moved(now: LineRow, before: LineRow | None, is_share: bool) -> str:
     if now.amount_cny is None:
         return "missing_now"
     if before is None:

@@ -18,16 +18,14 @@ from reports.month_numbers import (
     party_totals,
 )
 from reports.sheets import Book, Sheet
-from reports.statement import versions_sheet
+from reports.statement_notes import versions_sheet
 
 HEAD = 3  # row of the column heads, from 0
 
 
 def province_workbook(content: RunContent, labels: Labels) -> bytes:
     """The workbook's bytes; the same run gives the same bytes."""
-    book = Book(
-        f"{labels('province_summary')} {content.head.month}", content.head.month.after, labels("missing")
-    )
+    book = Book(f"{labels('province_summary')} {content.head.month}", content.head.month.after, labels)
     _balance(book, content, labels)
     _accounts(book, content, labels)
     _charges(book, content, labels)

@@ -6,15 +6,18 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
+from market.money import yuan
 from market.periods import LABELS, Month
 from market.profiles import profile
-from reports.content import EventWindow, Party, RunContent, RunHead
+from reports.content import EventWindow, Party, RunContent, RunHead, VersionBridge
+from settlement.bridge import BridgeRow, Cause, by_cause
 from settlement.findings import Finding, Severity
 from settlement.ledger import Line, balances, post
 from settlement.month import DailySeries
@@ -125,8 +128,9 @@ def made_content(
     previous: Sequence[Line] | None = None,
     people: Sequence[Party] = PEOPLE,
     books: Mapping[str, str] | None = None,
+    **beside: Any,
 ) -> RunContent:
-    """A run in memory."""
+    """A run in memory; beside: what ``RunContent.of`` takes beside its tables."""
     lines = month_lines() if lines is None else list(lines)
     manifest = {
         "profile": RULES.name,
@@ -159,7 +163,35 @@ def made_content(
         previous_lines=None if previous is None else run_tables.lines_table(previous, matrix),
         events=[EventWindow("E1", date(2022, 7, 18), 69, 76)],
         books=books,
+        **beside,
     )
+
+
+def moved_by(
+    rows: Mapping[tuple[str, str], Mapping[Cause, int]], before: Sequence[Line], now: Sequence[Line]
+) -> VersionBridge:
+    """A bridge with the parts given, fen, as the job would hand it to the reports."""
+    old, new = (
+        {(line.participant_id, line.charge_code): line.amount_fen for line in lines}
+        for lines in (before, now)
+    )
+    by_party: dict[str, dict[str, BridgeRow]] = {}
+    for (who, code), parts in rows.items():
+        by_party.setdefault(who, {})[code] = BridgeRow(
+            who, code, old.get((who, code)), new.get((who, code)), parts
+        )
+    sums = by_cause([row for found in by_party.values() for row in found.values()])
+
+    def sides(lines: Mapping[tuple[str, str], int | None]) -> tuple[Decimal, Decimal]:
+        known = [fen for fen in lines.values() if fen is not None]
+        return yuan(sum(fen for fen in known if fen > 0)), yuan(sum(fen for fen in known if fen < 0))
+
+    steps = [
+        ("old", *sides(old)),
+        *((str(cause), *map(yuan, sums[cause])) for cause in sums),
+        ("new", *sides(new)),
+    ]
+    return VersionBridge(by_party, tuple(steps), {"reading": (("abc/meter_readings.csv",), ())})
 
 
 def changed(lines: Sequence[Line], who: str, code: str, **values: Any) -> list[Line]:

@@ -16,7 +16,9 @@ from market.curves import MISSING
 from market.periods import LABELS, PERIODS
 from reports.content import Charges, RunContent
 from reports.labels import Labels
-from reports.statement import Curve, statement, statement_number
+from reports.metered import Curve, Metered, MeterMonth
+from reports.statement import statement
+from reports.statement_facts import statement_number
 from reports.statement_lines import findings_by_participant, net_of, statement_lines
 from reports.workbook import province_workbook
 from settlement.findings import Finding, Severity
@@ -24,16 +26,20 @@ from settlement.ledger import Line
 
 ZH = Labels()
 HEADS = {
-    "科目明细": (4, ["科目编码", "科目名称", "电量(MWh)", "电价(元/MWh)", "金额(元)", "上版金额", "差额", "原因", "依据"]),
+    "科目明细": (4, ["科目编码", "科目名称", "电量(MWh)", "电价(元/MWh)", "金额(元)", "上版金额", "差额", "原因", "依据", "变化项", "实测占比"]),
     "分日": (4, ["日期", "省内实时电能量\n电量(MWh)", "省内实时电能量\n金额(元)", "日合计"]),
     "分时(96点)": (4, ["时段止", *LABELS]),
-    "异常与估算": (4, ["级别", "异常", "对象", "说明", "涉及金额(元)"]),
+    "异常与估算": (4, ["级别", "异常", "对象", "说明", "涉及金额(元)", "处理"]),
+    "规则与参数": (4, ["科目编码", "科目名称", "规则或科目", "公式", "取整", "依据", "依据程度"]),
     "版本与指纹": (4, ["文件", "行数", "sha256"]),
 }  # fmt: skip
 
 
-def printed(content: RunContent, who: str = "W1", curve: Curve | None = None) -> bytes:
-    return statement(content, who, curve, findings_by_participant(content)[who], ZH)
+def printed(
+    content: RunContent, who: str = "W1", curve: Curve | None = None, meters: tuple[MeterMonth, ...] = ()
+) -> bytes:
+    metered = None if curve is None else Metered(curve, meters)
+    return statement(content, who, metered, findings_by_participant(content)[who], ZH)
 
 
 def opened(raw: bytes, *, values: bool = False) -> Workbook:
@@ -107,7 +113,7 @@ def test_only_sums_and_checks_are_formulas_and_there_are_no_macros_or_links() ->
     for raw in (printed(made_content(), curve=flat_curve()), province_workbook(made_content(), ZH)):
         written = formulas(raw)
         assert written
-        assert all(formula.startswith(("=SUM(", "=ROUND(")) for formula in written)
+        assert all(formula.startswith(("=SUM(", "=ROUND(", "=IF('", "='")) for formula in written)
         names = ZipFile(BytesIO(raw)).namelist()
         assert not [name for name in names if "vba" in name.lower() or "external" in name.lower()]
 
@@ -124,9 +130,9 @@ def test_the_check_cells_hold_zero_and_are_live() -> None:
     raw = printed(made_content(), curve=flat_curve())
     live, shown = opened(raw), opened(raw, values=True)
     assert live["科目明细"]["E8"].value == "=SUM(E5:E7)"
-    assert live["科目明细"]["E9"].value == "=ROUND(SUM(E5:E7)-'汇总'!$B$19,2)"
+    assert live["科目明细"]["E9"].value == "=ROUND(SUM(E5:E7)-'汇总'!$B$20,2)"
     assert shown["科目明细"]["E9"].value == 0
-    assert shown["汇总"]["B19"].value == 123431.79
+    assert shown["汇总"]["B20"].value == 123431.79
     assert shown["分时(96点)"].cell(36, 98).value == MONTH_WH / 1e6
     assert shown["分时(96点)"].cell(37, 98).value == 0
 
@@ -181,7 +187,7 @@ def test_printing_twice_gives_the_same_bytes() -> None:
     assert province_workbook(made_content(), ZH) == province_workbook(made_content(), ZH)
 
 
-REASONS = {
+MOVES = {
     "quantity": ({"quantity_wh": 2_000_001, "amount_fen": 500}, "电量与均价变化", Decimal("0.00")),
     "amount": ({"amount_fen": 501}, "均价变化", Decimal("0.01")),
     "nothing": ({}, "无变化", Decimal("0.00")),
@@ -189,14 +195,14 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("case", REASONS)
-def test_a_line_says_why_it_differs_from_the_version_before(case: str) -> None:
-    values, reason, difference = REASONS[case]
+@pytest.mark.parametrize("case", MOVES)
+def test_a_line_says_what_moved_against_the_version_before(case: str) -> None:
+    values, reason, difference = MOVES[case]
     content = made_content(changed(month_lines(), "W1", "contract", **values), previous=month_lines())
     lines = statement_lines(content, "W1", Charges(content.matrix, ZH))
     line = next(line for line in lines if line.charge_code == "contract")
     assert line.difference_cny == difference
-    assert line_rows(printed(content))["中长期合约差价"][7] == reason
+    assert line_rows(printed(content))["中长期合约差价"][9] == reason
 
 
 def test_new_and_dropped_lines_are_named_and_count_in_the_change() -> None:
@@ -204,7 +210,7 @@ def test_new_and_dropped_lines_are_named_and_count_in_the_change() -> None:
     before.append(Line("W1", "congestion", "jinan", MONTH_WH, 700))
     content = made_content(previous=before)
     lines = statement_lines(content, "W1", Charges(content.matrix, ZH))
-    by_code = {line.charge_code: (line.reason, line.amount_cny, line.difference_cny) for line in lines}
+    by_code = {line.charge_code: (line.moved, line.amount_cny, line.difference_cny) for line in lines}
     assert by_code["contract"] == ("new_line", Decimal("5.00"), Decimal("5.00"))
     assert by_code["congestion"] == ("dropped_line", Decimal("0.00"), Decimal("-7.00"))
     assert net_of(lines, has_previous=True).change == Decimal("-2.00")
@@ -215,7 +221,7 @@ def test_a_share_of_a_pool_changes_as_a_share_and_not_by_its_price() -> None:
     content = made_content(
         changed(month_lines(), "A1", "interprovincial_gain_loss", amount_fen=1300), previous=month_lines()
     )
-    assert statement_lines(content, "A1", Charges(content.matrix, ZH))[0].reason == "share"
+    assert statement_lines(content, "A1", Charges(content.matrix, ZH))[0].moved == "share"
 
 
 def test_a_finding_goes_to_whom_it_names_to_their_book_and_to_nobody_else() -> None:

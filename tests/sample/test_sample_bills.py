@@ -94,10 +94,10 @@ def test_the_statement_of_the_trading_centre_is_no_input_of_the_run(sample_folde
 
 
 def test_the_account_of_the_agency_result_carries_forward_and_holds(settled_sample, sample_home):
-    from jobs.report import _Known
+    from jobs.run_content import RunReader
     from reports.month_numbers import money_balance
 
-    content: RunContent = _Known(sample_home, settled_sample).content()
+    content: RunContent = RunReader(sample_home, settled_sample).content()
     checks = {check.code: check for check in money_balance(content, Labels("en")).accounts}
     assert checks["agency_result"].state == "yes"
     assert checks["agency_result"].closing != 0
