@@ -92,9 +92,9 @@ def test_every_bill_under_the_periods_of_2025_agrees_to_the_fen_and_the_wh(done,
         if line.charge_code in BILLED
     }
     assert product.keys() == consumers.keys()
-    assert {
-        key: (product[key], line) for key, line in consumers.items() if product[key] != line
-    } == {}, "line: (product, by hand)"
+    assert {key: (product[key], line) for key, line in consumers.items() if product[key] != line} == {}, (
+        "line: (product, by hand)"
+    )
 
 
 def test_the_bills_of_2025_are_not_those_of_2022_where_periods_matter(books, sample_folder, billed):
