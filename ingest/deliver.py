@@ -240,6 +240,11 @@ def _reason(delivery_id: str, taken: Taken) -> str | None:
         )
     if taken.repeated:
         parts.append(f"{taken.repeated} rows say again what another row says and were taken once.")
+    if taken.silent:
+        parts.append(
+            f"{taken.silent} empty quarter-hours are known from other deliveries and stay; a reading is withdrawn with "
+            "the quality missing."
+        )
     return " ".join(parts) or None
 
 

@@ -26,7 +26,6 @@ CODES = {
     "leading_midnight_value": "the column 00:00, which belongs to the day before, is filled",
     "bad_interval": "a reading does not start on a quarter-hour, half-hour or hour of its meter's interval",
     "unknown_interval": "nothing tells whether a reading covers 15, 30 or 60 minutes",
-    "partial_day": "readings of part of a day whose other part is already known from another delivery",
     "bad_validity": "valid_to does not lie behind valid_from",
     "conflicting_rows": "several rows of the file have the same key and different values",
     "unknown_participant": "no participant of that id has been delivered",

@@ -30,6 +30,7 @@ class Taken:
     repeated: int = 0
     revised: int = 0
     unchanged: int = 0
+    silent: int = 0  # quarter-hours that a wide row leaves empty while they are known
     first_date: date | None = None
     last_date: date | None = None
     refusal: str | None = None

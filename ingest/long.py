@@ -2,7 +2,8 @@
 
 A coarser reading is split evenly in whole 1e-6 kWh; what does not divide goes to its first quarter-hour, so the
 parts add up to it exactly. The quality of a day is that of its filled readings, by quarter-hour where they differ
-(``market.quality``); a quarter-hour without a reading is then missing.
+(``market.quality``). A file is silent on a quarter-hour that it has no reading for; an empty reading of the quality
+``missing`` withdraws what was known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ingest.wide import Parsed
 from market.curves import MISSING
 from market.money import IntArray
 from market.periods import PERIODS
-from market.quality import PLACE, written
+from market.quality import PLACE, spoken
 from market.tables import QUALITIES, Column, Quality, Table
 from warehouse.curve_files import CurveRows
 
@@ -88,6 +89,13 @@ def _intervals(
     return np.where(found == 0, QUARTER, found)
 
 
+def interval_of(starts: IntArray) -> int | None:
+    """How long the readings of one meter are, by the distances of their starts in minutes; None where these do not tell."""
+    divisor = int(_common_distance(np.zeros(len(starts), dtype=np.int64), starts, 1)[0])
+    fitting = [minutes for minutes in INTERVALS if 0 < divisor <= max(INTERVALS) and divisor % minutes == 0]
+    return max(fitting, default=None)
+
+
 def _common_distance(codes: IntArray, starts: IntArray, size: int) -> IntArray:
     """By meter, the greatest common divisor of the distances between its readings; 0 for a single reading."""
     common = np.zeros(size, dtype=np.int64)
@@ -152,8 +160,7 @@ def _as_days(
     codes = check.key_codes([meters.take(pa.array(taken)), pa.array(days)])
     _, first, row_of = np.unique(codes, return_index=True, return_inverse=True)
     values = np.full((len(first), PERIODS), MISSING, dtype=np.int64)
-    covered = np.zeros((len(first), PERIODS), dtype=np.bool_)
-    said = np.full((len(first), PERIODS), PLACE[Quality.MISSING], dtype=np.int64)
+    said = np.full((len(first), PERIODS), -1, dtype=np.int64)
     period = starts[taken] % DAY // QUARTER
     parts = intervals[taken] // QUARTER
     whole = energy[taken]
@@ -168,8 +175,8 @@ def _as_days(
         share = whole[has] // parts[has] + (whole[has] % parts[has] if part == 0 else 0)
         places = row_of[has], period[has] + part
         values[places] = np.where(whole[has] == MISSING, MISSING, share)
-        covered[places] = True
-        said[places] = np.where(whole[has] == MISSING, PLACE[Quality.MISSING], meant[has])
+        empty = (whole[has] == MISSING) & (meant[has] != PLACE[Quality.MISSING])
+        said[places] = np.where(empty, -1, meant[has])
     lines = np.full(len(first), np.iinfo(np.int32).max, dtype=np.int32)
     np.minimum.at(lines, row_of, cells.lines[taken])
     member = np.full(len(cells), -1, dtype=np.int64)
@@ -177,19 +184,18 @@ def _as_days(
     rows = CurveRows(
         {"meter_id": meters.take(pa.array(taken[first]))},
         days[first],
-        pa.array(_qualities(said, values), pa.string()),
+        pa.array(_qualities(said), pa.string()),
         values,
         lines,
     )
-    return Parsed(rows, member, repeated, np.asarray(covered.all(axis=1)))
+    return Parsed(rows, member, repeated, whole=False)
 
 
-def _qualities(said: IntArray, values: IntArray) -> list[str]:
-    """A day's quality: the code that all its filled quarter-hours share, else 96 letters."""
-    filled = values != MISSING
-    low = np.where(filled, said, len(QUALITIES)).min(axis=1)
-    high = np.where(filled, said, -1).max(axis=1)
+def _qualities(said: IntArray) -> list[str]:
+    """Of every day what its readings say; the common days, of one code that withdraws nothing, at once."""
+    low = np.where(said < 0, len(QUALITIES), said).min(axis=1).tolist()
+    high = said.max(axis=1).tolist()
     return [
-        Quality.MISSING.value if most < 0 else QUALITIES[most].value if least == most else written(said[row])
-        for row, (least, most) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
+        QUALITIES[most].value if least == most and most != PLACE[Quality.MISSING] else spoken(said[row])
+        for row, (least, most) in enumerate(zip(low, high, strict=True))
     ]

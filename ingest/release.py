@@ -9,13 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -24,22 +27,32 @@ from ingest.cells import Cells, concatenated
 from ingest.faults import Faults
 from ingest.files import batches
 from ingest.layout import Layout, laid_out
-from ingest.long import read_long
+from ingest.long import QUARTER, interval_of, read_long
 from ingest.record_rows import read_record_rows
-from ingest.take import known_references, refuse_partial_days
+from ingest.take import known_references
 from ingest.wide import read_wide
 from market.curves import MISSING
-from market.periods import LABELS
+from market.periods import LABELS, PERIODS
 from market.tables import TABLES, Kind, Table
 from warehouse.curve_files import day_of, key_columns
+from warehouse.curve_parts import BoolArray, speaks
 from warehouse.curves import curve_days
 from warehouse.deliveries import inbox_path
 from warehouse.home import Home, engine
-from warehouse.models import Arrival, Delivery, QuarantineDecision, QuarantinedRow
+from warehouse.models import Arrival, Delivery, QuarantineDecision
 from warehouse.records import read_records
 
 Row = dict[str, str]
 Key = tuple[str, ...]
+Holders = list[tuple[str, BoolArray]]  # deliveries that made a row, and the quarter-hours each brought
+MINUTES = "minutes"
+
+
+class Said(NamedTuple):
+    """What a row speaks of: a key, and of readings the (96,) quarter-hours (of other rows all)."""
+
+    key: Key
+    periods: BoolArray
 
 
 class ReleaseRefusedError(ValueError):
@@ -71,12 +84,14 @@ def drafted(
 ) -> Draft:
     """The rows at ``lines`` of a delivered file with their corrected cells, as a CSV file of the same table.
 
-    Of long readings the other rows of the same meter and day go along, because a long file speaks for whole days.
+    A long reading goes alone, with its length in the column ``minutes``: what the other readings of its meter told.
     Raises ReleaseRefusedError for a correction that names an unknown column, or a row without columns of its own
     that is not given whole.
     """
     table = TABLES[str(delivery.table_name)]
     header, layout, rows = _chosen(home, table, delivery, frozenset(lines))
+    if layout is Layout.LONG and MINUTES not in header:
+        header.append(MINUTES)
     for line in sorted(set(lines) - rows.keys()):
         rows[line] = _given_whole(header, line, corrections.get(line, {}))
     for line, cells in corrections.items():
@@ -87,7 +102,7 @@ def drafted(
             )
         rows[line] |= cells
     if layout is Layout.LONG:
-        rows |= _rest_of_days(home, table, delivery, rows)
+        _tell_minutes(home, table, delivery, rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
@@ -111,30 +126,35 @@ def examined(home: Home, delivery: Delivery, draft: Draft) -> Examined:
         file.write_bytes(draft.content)
         layout, cells = laid_out(table, concatenated(list(batches(file))), file.name)
     faults = Faults(len(cells))
-    keys = _keys(home, table, layout, cells, faults)
-    newer = newer_than(home, table, delivery, set(keys.values()))
+    said = _said(home, table, layout, cells, faults)
+    newer = newer_than(home, table, delivery, said)
     lines = [draft.lines[place] for place in cells.lines.tolist()]
     wrong = {lines[row]: faults.of(row).sentence for row in np.flatnonzero(faults.bad).tolist()}
     covered = {
         lines[
             row
-        ]: f"{newer[key]}, which came after {delivery.file_name}, holds {', '.join(key)}; the older row would "
+        ]: f"{name}, which came after {delivery.file_name}, holds {', '.join(said[row].key)}; the older row would "
         "cover it. Reject the row, or deliver what is right as a file of its own."
-        for row, key in keys.items()
-        if key in newer
+        for row, name in newer.items()
     }
     return Examined(wrong, covered)
 
 
-def newer_than(home: Home, table: Table, delivery: Delivery, keys: Collection[Key]) -> dict[Key, str]:
-    """Those of the keys that a delivery which came later holds, with its file name."""
-    holders = _curve_holders(home, table, keys) if table.is_curve else _record_holders(home, table, keys)
+def newer_than(home: Home, table: Table, delivery: Delivery, said: Mapping[int, Said]) -> dict[int, str]:
+    """By row, the name of a delivery that came later and holds what the row speaks of."""
+    wanted = {one.key for one in said.values()}
+    holders = _curve_holders(home, table, wanted) if table.is_curve else _record_holders(home, table, wanted)
     with Session(engine(home)) as session:
         came = first_arrivals(session)
         query = select(Delivery.delivery_id, Delivery.file_name)
         names = {row.delivery_id: row.file_name for row in session.execute(query)}
     mine = came.get(delivery.delivery_id, 0)
-    return {key: names[holder] for key, holder in holders.items() if came.get(holder, 0) > mine}
+    return {
+        row: names[holder]
+        for row, one in said.items()
+        for holder, periods in holders.get(one.key, ())
+        if came.get(holder, 0) > mine and (periods & one.periods).any()
+    }
 
 
 def first_arrivals(session: Session) -> dict[str, int]:
@@ -180,25 +200,29 @@ def _given_whole(header: list[str], line: int, cells: Mapping[str, str]) -> Row:
     return dict.fromkeys(header, "")
 
 
-def _rest_of_days(home: Home, table: Table, delivery: Delivery, rows: Mapping[int, Row]) -> dict[int, Row]:
-    wanted = {_meter_day(row) for row in rows.values()}
-    with Session(engine(home)) as session:
-        query = select(QuarantinedRow.line).where(QuarantinedRow.delivery_id == delivery.delivery_id)
-        away = set(session.scalars(query))
-    rest: dict[int, Row] = {}
-    for _, cells in _laid(home, table, delivery):
-        meters = cells.columns["meter_id"].to_pylist()
-        for place, line in enumerate(cells.lines.tolist()):
-            if line in away or line in rows or meters[place] not in {meter for meter, _ in wanted}:
-                continue
-            row = _texts(table, cells, place)
-            if _meter_day(row) in wanted:
-                rest[line] = row
-    return rest
+def _tell_minutes(home: Home, table: Table, delivery: Delivery, rows: dict[int, Row]) -> None:
+    """Write the length of every long reading that does not say it into its row, where it can be told."""
+    unsaid = {row["meter_id"] for row in rows.values() if not row.get(MINUTES)}
+    starts: dict[str, list[int]] = defaultdict(list)
+    for _, cells in _laid(home, table, delivery) if unsaid else ():
+        _note_starts(cells, starts)
+    drafted_rows = list(rows.values())
+    own = {
+        name: pa.array([row[name] for row in drafted_rows], pa.string())
+        for name in ("meter_id", "interval_start")
+    }
+    _note_starts(Cells(own, np.arange(len(drafted_rows), dtype=np.int32)), starts)
+    for row in drafted_rows:
+        if not row.get(MINUTES):
+            minutes = interval_of(np.array(starts[row["meter_id"]], dtype=np.int64))
+            row[MINUTES] = "" if minutes is None else str(minutes)
 
 
-def _meter_day(row: Row) -> tuple[str, str]:
-    return row["meter_id"], row["interval_start"][:10]
+def _note_starts(cells: Cells, starts: dict[str, list[int]]) -> None:
+    minutes = parse.local_minutes(cells, "interval_start", Faults(len(cells))).tolist()
+    for place, start in enumerate(minutes):
+        if start != MISSING:
+            starts[cells.text("meter_id", place)].append(start)
 
 
 def _texts(table: Table, cells: Cells, place: int) -> Row:
@@ -232,40 +256,65 @@ def _decimals(table: Table, name: str) -> int | None:
     return None
 
 
-def _keys(home: Home, table: Table, layout: Layout, cells: Cells, faults: Faults) -> dict[int, Key]:
-    """The key of every good row: of records as the registry has it, of curves the day and then the rest."""
+def _said(home: Home, table: Table, layout: Layout, cells: Cells, faults: Faults) -> dict[int, Said]:
+    """What every good row speaks of: of records the key, of curves the day and the rest of the key, and when."""
     known = known_references(home, table)
+    always = np.ones(PERIODS, np.bool_)
     if layout is Layout.RECORDS:
         records = read_record_rows(table, cells, known, faults)
         place = {line: row for row, line in enumerate(cells.lines.tolist())}
         keys = zip(*(records.columns[name] for name in table.key), strict=True)
-        return {place[line]: tuple(map(str, key)) for line, key in zip(records.lines, keys, strict=True)}
+        return {
+            place[line]: Said(tuple(map(str, key)), always)
+            for line, key in zip(records.lines, keys, strict=True)
+        }
     parsed = (read_wide if layout is Layout.WIDE else read_long)(table, cells, known, faults)
-    refuse_partial_days(home, table, parsed, faults)
     rows = parsed.rows
     columns = [rows.keys[name].to_pylist() for name in key_columns(table)]
     of_curve = list(zip([str(day_of(day)) for day in rows.days], *columns, strict=True))
+    spoken = speaks(rows.values, rows.quality)
+    if layout is Layout.LONG:
+        return {
+            row: Said(of_curve[of], _periods(cells, row))
+            for row, of in enumerate(parsed.member.tolist())
+            if of >= 0 and not faults.bad[row]
+        }
     return {
-        row: of_curve[of] for row, of in enumerate(parsed.member.tolist()) if of >= 0 and not faults.bad[row]
+        row: Said(of_curve[of], spoken[of])
+        for row, of in enumerate(parsed.member.tolist())
+        if of >= 0 and not faults.bad[row]
     }
 
 
-def _curve_holders(home: Home, table: Table, keys: Collection[Key]) -> dict[Key, str]:
+def _periods(cells: Cells, row: int) -> BoolArray:
+    """(96,) the quarter-hours that a good long row covers."""
+    one = Cells(
+        {name: cells.columns[name].slice(row, 1) for name in cells.columns}, cells.lines[row : row + 1]
+    )
+    (start,) = parse.local_minutes(one, "interval_start", Faults(1)).tolist()
+    first = start % (PERIODS * QUARTER) // QUARTER
+    covered = np.zeros(PERIODS, np.bool_)
+    covered[first : first + int(cells.text(MINUTES, row)) // QUARTER] = True
+    return covered
+
+
+def _curve_holders(home: Home, table: Table, keys: Collection[Key]) -> dict[Key, Holders]:
     if not keys:
         return {}
     days = [date.fromisoformat(key[0]) for key in keys]
-    found: dict[Key, str] = {}
+    found: dict[Key, Holders] = {}
     names = key_columns(table)
     for day in curve_days(home, table.name, min(days), max(days) + timedelta(days=1)):
         there = zip(*(day.keys[name].to_pylist() for name in names), strict=True)
         for row, rest in enumerate(there):
             if (key := (str(day.date), *rest)) in keys:
-                found[key] = day.delivery(row)
+                found[key] = day.brought(row)
     return found
 
 
-def _record_holders(home: Home, table: Table, keys: Collection[Key]) -> dict[Key, str]:
+def _record_holders(home: Home, table: Table, keys: Collection[Key]) -> dict[Key, Holders]:
     frame = read_records(home, table.name)
+    always = np.ones(PERIODS, np.bool_)
     rows = zip(*(frame[name] for name in table.key), frame["delivery_id"], strict=True)
     known = {tuple(map(str, row[:-1])): str(row[-1]) for row in rows}
-    return {key: known[key] for key in keys if key in known}
+    return {key: [(known[key], always)] for key in keys if key in known}

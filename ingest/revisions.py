@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from market.curves import MISSING
+from market.money import IntArray
 from market.tables import Table
 from warehouse.curve_files import CurveRows, day_of, key_columns, runs
-from warehouse.curves import SEPARATOR, CurveDay, curve_days
+from warehouse.curve_parts import SEPARATOR, quality_places, speaks
+from warehouse.curves import CurveDay, curve_days
 from warehouse.home import Home
 
 BoolArray = NDArray[np.bool_]
@@ -20,19 +22,20 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Compared:
-    """By row of the delivery. revised: known before with other values. unchanged: known with the same.
+    """By row of the delivery. revised: known before, and it changes or adds something. unchanged: it says nothing new.
 
-    erasing: known values of the day stand where the new row has none.
+    silent: quarter-hours that the row leaves empty and another delivery has a reading for; that reading stays.
     """
 
     revised: BoolArray
     unchanged: BoolArray
-    erasing: BoolArray
+    silent: IntArray
 
 
 def compare(home: Home, table: Table, rows: CurveRows) -> Compared:
     """Compare rows (each key and date once) with the newest ones in the warehouse."""
-    result = Compared(*(np.zeros(len(rows), dtype=np.bool_) for _ in range(3)))
+    nothing = np.zeros(len(rows), dtype=np.bool_)
+    result = Compared(nothing, nothing.copy(), np.zeros(len(rows), dtype=np.int64))
     if len(rows) == 0:
         return result
     order = np.argsort(rows.days, kind="stable")
@@ -58,10 +61,16 @@ def _compare_day(
     if not len(mine):
         return
     before, now = day.values[found], rows.values[mine]
-    same = (before == now).all(axis=1)
-    if rows.quality is not None and day.quality is not None:
-        equal = pc.equal(day.quality.take(pa.array(found)), rows.quality.take(pa.array(mine)))
-        same &= equal.to_numpy(zero_copy_only=False)
+    if rows.quality is None or day.quality is None:
+        same = (before == now).all(axis=1)
+    else:
+        known_as, said_as = day.quality.take(pa.array(found)), rows.quality.take(pa.array(mine))
+        said = speaks(now, said_as)
+        same = ((before == now) | ~said).all(axis=1)
+        differ = np.asarray(pc.not_equal(known_as, said_as).to_numpy(zero_copy_only=False))
+        for row in np.flatnonzero(same & differ).tolist():
+            was, is_now = quality_places(known_as[row].as_py()), quality_places(said_as[row].as_py())
+            same[row] = (was == is_now)[said[row]].all()
+        result.silent[mine] = (~said & (before != MISSING)).sum(axis=1)
     result.unchanged[mine[same]] = True
     result.revised[mine[~same]] = True
-    result.erasing[mine] = ((now == MISSING) & (before != MISSING)).any(axis=1)

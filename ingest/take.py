@@ -23,7 +23,7 @@ from ingest.ledger import Taken
 from ingest.long import read_long
 from ingest.quarantine import Quarantine
 from ingest.record_rows import read_record_rows
-from ingest.revisions import BoolArray, Compared, compare
+from ingest.revisions import BoolArray, compare
 from ingest.spill import NO_DAY, Spill
 from ingest.wide import Parsed, read_wide
 from market.curves import MISSING
@@ -110,7 +110,7 @@ def _take_curves(
         for cells in spill.stretches():
             faults = Faults(len(cells))
             parsed = read(table, cells, known, faults)
-            rows, revised = _fresh(home, table, parsed, faults, taken)
+            rows, revised = _fresh(home, table, parsed, taken)
             if len(rows):
                 writer.write(rows, city_of(rows), revised)
             quarantine.add(replace(cells, bad=misfits), faults)
@@ -128,40 +128,19 @@ def _days(layout: Layout, cells: Cells) -> IntArray:
     return np.where(minutes == MISSING, NO_DAY, minutes // MINUTES_A_DAY)
 
 
-def _fresh(
-    home: Home, table: Table, parsed: Parsed, faults: Faults, taken: Taken
-) -> tuple[CurveRows, BoolArray]:
+def _fresh(home: Home, table: Table, parsed: Parsed, taken: Taken) -> tuple[CurveRows, BoolArray]:
     """The rows that say something new, and which of them revise known ones."""
     rows = parsed.rows
-    compared, partial = refuse_partial_days(home, table, parsed, faults)
-    kept = np.flatnonzero(~compared.unchanged & ~partial)
+    compared = compare(home, table, rows)
+    kept = np.flatnonzero(~compared.unchanged)
     taken.repeated += parsed.repeated
-    taken.revised += int((compared.revised & ~partial).sum())
+    taken.revised += int(compared.revised.sum())
     taken.unchanged += int(compared.unchanged.sum())
+    if parsed.whole:
+        taken.silent += int(compared.silent.sum())
     if len(rows):
         first, last = day_of(rows.days.min()), day_of(rows.days.max())
         taken.first_date = min(taken.first_date or first, first)
         taken.last_date = max(taken.last_date or last, last)
     fresh = rows if len(kept) == len(rows) else rows.take(kept)
     return fresh, compared.revised[kept]
-
-
-def refuse_partial_days(
-    home: Home, table: Table, parsed: Parsed, faults: Faults
-) -> tuple[Compared, BoolArray]:
-    """Compare with the warehouse and note the days that a file has in part and another delivery in another part."""
-    rows = parsed.rows
-    compared = compare(home, table, rows)
-    partial = compared.erasing & ~parsed.whole
-    in_day = parsed.member >= 0
-    in_partial = np.zeros(len(in_day), dtype=np.bool_)
-    in_partial[in_day] = partial[parsed.member[in_day]]
-    faults.add_all(
-        np.flatnonzero(in_partial),
-        "partial_day",
-        lambda row: (
-            f"The file has only part of {day_of(rows.days[parsed.member[row]])} for this meter, and the "
-            "other part is known from another delivery; deliver the whole day."
-        ),
-    )
-    return compared, partial

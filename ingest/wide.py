@@ -22,14 +22,14 @@ from warehouse.curve_files import CurveRows, has_quality, key_columns
 class Parsed:
     """The good rows of a curve file. member: (file rows,) the curve row a file row is part of, or -1.
 
-    repeated: file rows left out because they say again what another row says. whole: False where a curve row
-    covers only part of its day (long readings).
+    repeated: file rows left out because they say again what another row says. whole: True for the wide form, whose
+    rows have all quarter-hours of their day.
     """
 
     rows: CurveRows
     member: IntArray
     repeated: int
-    whole: NDArray[np.bool_]
+    whole: bool
 
 
 def read_wide(table: Table, cells: Cells, known: dict[str, set[str]], faults: Faults) -> Parsed:
@@ -68,7 +68,7 @@ def read_wide(table: Table, cells: Cells, known: dict[str, set[str]], faults: Fa
     member = np.full(len(cells), -1, dtype=np.int64)
     member[kept] = np.arange(len(kept))
     good = rows if len(kept) == len(cells) else rows.take(kept)
-    return Parsed(good, member, int(repeated.sum()), np.ones(len(kept), dtype=np.bool_))
+    return Parsed(good, member, int(repeated.sum()), whole=True)
 
 
 def _day_numbers(dates: pa.Array) -> NDArray[np.int32]:

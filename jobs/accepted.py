@@ -7,7 +7,7 @@ Raw readings stay in the warehouse as they came; what a run accepted in their pl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -81,10 +81,10 @@ def accepted_day(
     keys = {"meter_id": pa.array(list(place), pa.string())}
     if curve is not None and not added:
         keys = curve.keys  # the same objects: work on keys is kept by identity
-    sources = () if curve is None else curve._sources
-    return CurveDay(
-        day, keys, values, bool(is_missing(values).any()), pa.array(quality, pa.string()), sources
-    )
+    missing, qualities = bool(is_missing(values).any()), pa.array(quality, pa.string())
+    if curve is None:
+        return CurveDay(day, keys, values, missing, qualities, ())
+    return replace(curve, keys=keys, values=values, has_missing=missing, quality=qualities)
 
 
 def accepted_days(home: Home, month: Month, as_of: datetime | None, accepted: Accepted) -> Iterator[CurveDay]:

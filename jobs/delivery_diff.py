@@ -126,14 +126,16 @@ def curve_changes(home: Home, table: Table, row: Delivery, first: date, after: d
     """The changes of a taken delivery of curves on the days from ``first`` to before ``after``."""
     user_node = profile(RULES).settled[0].user_price_node
     before = _Aligned(curve_days(home, table.name, first, after, as_of=just_before(row.recorded_at)), table)
+    since = _Aligned(curve_days(home, table.name, first, after, as_of=row.recorded_at), table)
     prices = Prices(home, first, after, user_node)
     valued = _VALUED.get(table.name, _Unpriced)(home, first, after, user_node, row.recorded_at)
     for day in curve_days(home, table.name, first, after, delivered=[row.delivery_id]):
         known, old = before.on(day)
+        _, new = since.on(day)  # the delivery may be silent on some quarter-hours
         book = prices.on(day.date)
         for place, key in enumerate(_keys(day, table)):
             seen = bool(known[place])
-            now, then = day.values[place], old[place]
+            now, then = new[place], old[place]
             gone = seen & ~is_missing(then) & is_missing(now)
             change = filled(now) - filled(then) if seen else filled(now)
             wh, nano = valued.of(key, day.date, change, book)

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from sqlalchemy import select
 
 from market.curves import MISSING
@@ -28,63 +26,14 @@ from market.money import IntArray
 from market.periods import PERIODS
 from market.tables import TABLES, Table
 from warehouse.curve_files import groups_by_date, has_quality, key_columns
+from warehouse.curve_parts import BoolArray, File, Part, Piece, Source, heard, newest_win, speaks
 from warehouse.deliveries import Input, visible
 from warehouse.home import Home, engine
 from warehouse.models import CurveFile, Delivery
 from warehouse.records import inputs_of
 
-SEPARATOR = "\x1f"
 THREADS = min(4, os.cpu_count() or 1)
 AHEAD = 2  # days being read while one is worked on
-
-
-class _File(NamedTuple):
-    path: str
-    delivery_id: str
-    age: int  # place among the deliveries, oldest first
-    city: str
-    first_date: date
-    last_date: date
-    revised: int
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where rows come from: one row group, and which of its rows no newer file replaced (None: all)."""
-
-    home: Home
-    file: _File
-    group: int
-    rows: int
-    kept: NDArray[np.int64] | None = None
-
-    def lines(self, rows: Sequence[int]) -> list[int]:
-        with pq.ParquetFile(self.home.curves / self.file.path) as opened:
-            lines = opened.read_row_group(self.group, columns=["line"])["line"]
-        return [int(lines[row if self.kept is None else int(self.kept[row])].as_py()) for row in rows]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one file on one date."""
-
-    source: _Source
-    keys: list[pa.StringArray]
-    quality: pa.StringArray | None
-    values: IntArray
-    has_missing: bool
-
-    def only(self, kept: NDArray[np.bool_]) -> _Part:
-        places = np.flatnonzero(kept)
-        taken = pa.array(places)
-        values = self.values[places] if len(self.values) else self.values
-        return _Part(
-            replace(self.source, rows=len(places), kept=places),
-            [array.take(taken) for array in self.keys],
-            None if self.quality is None else self.quality.take(taken),
-            values,
-            self.has_missing and bool((values == MISSING).any()),
-        )
 
 
 @dataclass(frozen=True)
@@ -102,31 +51,55 @@ class CurveDay:
     values: IntArray
     has_missing: bool
     quality: pa.StringArray | None
-    _sources: tuple[_Source, ...] = field(repr=False)
+    _sources: tuple[Source, ...] = field(repr=False)
+    _pieces: Mapping[int, tuple[Piece, ...]] = field(default_factory=dict, repr=False)
+    _said: pa.StringArray | None = field(default=None, repr=False)
 
     def delivery(self, row: int) -> str:
-        """The delivery that brought a row."""
+        """The delivery that brought a row, the newest of several."""
         return self._source(row)[0].file.delivery_id
 
+    def brought(self, row: int) -> list[tuple[str, BoolArray]]:
+        """The deliveries that made a row together, the newest first, and the (96,) quarter-hours each brought."""
+        if row in self._pieces:
+            return [(piece.source.file.delivery_id, piece.periods) for piece in self._pieces[row]]
+        said = None if self._said is None else self._said.slice(row, 1)
+        return [(self.delivery(row), speaks(self.values[row : row + 1], said)[0])]
+
     def line(self, row: int) -> int:
-        """The line of a row in the delivered file (read on demand)."""
+        """The line of a row in the delivered file, of the newest of several (read on demand)."""
         return self.lines([row])[0]
 
     def lines(self, rows: Sequence[int]) -> list[int]:
         """The lines of several rows, each file read once."""
-        places = [self._source(row) for row in rows]
-        found: dict[int, int] = {}
-        for source in {id(source): source for source, _ in places}.values():
-            mine = [number for number, (of, _) in enumerate(places) if of is source]
-            lines = source.lines([places[number][1] for number in mine])
-            found.update(zip(mine, lines, strict=True))
-        return [found[number] for number in range(len(rows))]
+        return [found[0][1] for found in self.origins(rows)]
+
+    def origins(self, rows: Sequence[int]) -> list[list[tuple[str, int]]]:
+        """By row, delivery and line of everything that made it, the newest first; each file is read once."""
+        places = [
+            [(piece.source, piece.place) for piece in self._pieces[row]]
+            if row in self._pieces
+            else [self._source(row)]
+            for row in rows
+        ]
+        wanted: dict[int, tuple[Source, dict[int, int]]] = {}
+        for source, place in (one for of_row in places for one in of_row):
+            wanted.setdefault(id(source), (source, {}))[1][place] = 0
+        for source, lines in wanted.values():
+            lines.update(zip(lines, source.lines(list(lines)), strict=True))
+        return [
+            [(source.file.delivery_id, wanted[id(source)][1][place]) for source, place in of_row]
+            for of_row in places
+        ]
 
     def city(self, row: int) -> str:
         """The city partition a row stands in."""
         return self._source(row)[0].file.city
 
-    def _source(self, row: int) -> tuple[_Source, int]:
+    def _source(self, row: int) -> tuple[Source, int]:
+        if row in self._pieces:
+            newest = self._pieces[row][0]
+            return newest.source, newest.place
         place = row
         for source in self._sources:
             if 0 <= place < source.rows:
@@ -147,7 +120,7 @@ def curve_days(
 ) -> Iterator[CurveDay]:
     """The days of a curve table from ``first`` to before ``after``, in order; a day without rows is left out.
 
-    The newest delivery (recorded_at, then id) wins per key and date. as_of: a moment with its zone, None for
+    The newest delivery (recorded_at, then id) wins per key and date, of readings per quarter-hour. as_of: a moment with its zone, None for
     now. delivered: only these delivery ids, None for all. city: only the rows of this partition. At most three
     days are in memory besides what the caller keeps. Raises KeyError for a table without curves.
     """
@@ -176,9 +149,13 @@ def curve_inputs(
     definition = _curve_definition(table)
     rows: Counter[str] = Counter()
     files = _files(home, table, first, after, as_of, delivered)
-    for _, parts in _days(home, definition, files, list(key_columns(definition)), None):
+    wanted = list(key_columns(definition))
+    if has_quality(definition) and any(file.revised for file in files.files):
+        wanted += ["quality", "values"]  # they tell which deliveries show through
+    for _, parts in _days(home, definition, files, wanted, None):
         for part in parts:
-            rows[part.source.file.delivery_id] += part.source.rows
+            rows[part.source.file.delivery_id] += part.source.rows - len(part.pieces)
+            rows.update(piece.source.file.delivery_id for pieces in part.pieces.values() for piece in pieces)
     with engine(home).connect() as connection:
         return inputs_of(connection, rows)
 
@@ -195,7 +172,7 @@ class _Plan(NamedTuple):
 
     first: date
     after: date
-    files: list[_File]
+    files: list[File]
 
 
 def _files(
@@ -218,7 +195,7 @@ def _files(
     with engine(home).connect() as connection:
         rows = connection.execute(query).all()
     files = [
-        _File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised)
+        File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised)
         for age, row in enumerate(rows)
     ]
     return _Plan(first, after, sorted(files, key=lambda file: (file.city, file.delivery_id)))
@@ -226,7 +203,7 @@ def _files(
 
 def _days(
     home: Home, definition: Table, plan: _Plan, wanted: Sequence[str], city: str | None
-) -> Iterator[tuple[date, list[_Part]]]:
+) -> Iterator[tuple[date, list[Part]]]:
     """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile."""
     # A revision may have moved a row to another city, so with revisions every city has to be looked at.
     whole = city is None or any(file.revised for file in plan.files)
@@ -251,13 +228,13 @@ class _Coming(NamedTuple):
     """A day that is being read."""
 
     day: date
-    asked: list[Future[_Part]]
+    asked: list[Future[Part]]
 
-    def parts(self) -> list[_Part]:
+    def parts(self) -> list[Part]:
         return [part.result() for part in self.asked]
 
 
-def _dates(plan: _Plan, files: Sequence[_File]) -> Iterator[date]:
+def _dates(plan: _Plan, files: Sequence[File]) -> Iterator[date]:
     if not files:
         return
     day = max(plan.first, min(file.first_date for file in files))
@@ -267,34 +244,9 @@ def _dates(plan: _Plan, files: Sequence[_File]) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _visible_parts(read: list[_Part], city: str | None) -> list[_Part]:
+def _visible_parts(read: list[Part], city: str | None) -> list[Part]:
     parts = newest_win(read) if any(part.source.file.revised for part in read) else read
     return [part for part in parts if part.source.rows and city in (None, part.source.file.city)]
-
-
-def newest_win(parts: list[_Part]) -> list[_Part]:
-    """Keep each key once, from the part whose delivery is newest; parts of one date, in any order."""
-    by_age = sorted(range(len(parts)), key=lambda place: parts[place].source.file.age)
-    texts = [_key_text(parts[place].keys) for place in by_age]
-    codes = pc.dictionary_encode(pa.concat_arrays(texts)).indices.to_numpy()
-    rows = np.arange(len(codes))
-    newest = np.empty(len(codes), dtype=np.int64)
-    newest[codes] = rows  # of several rows with one code the last one stays
-    kept = newest[codes] == rows
-    if kept.all():
-        return parts
-    result = list(parts)
-    start = 0
-    for place, text in zip(by_age, texts, strict=True):
-        mine = kept[start : start + len(text)]
-        start += len(text)
-        if not mine.all():
-            result[place] = parts[place].only(mine)
-    return result
-
-
-def _key_text(keys: Sequence[pa.StringArray]) -> pa.StringArray:
-    return keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, SEPARATOR)
 
 
 class _Opened:
@@ -306,7 +258,7 @@ class _Opened:
         self._stack = stack
         self._files: dict[str, tuple[list[Any], dict[date, int]]] = {}
 
-    def group(self, file: _File, day: date) -> int | None:
+    def group(self, file: File, day: date) -> int | None:
         """The row group of a date in a file, or None; days are asked for in order."""
         if not file.first_date <= day <= file.last_date:
             if (day - file.last_date).days >= AHEAD and file.path in self._files:
@@ -321,15 +273,15 @@ class _Opened:
             self._files[file.path] = (readers, groups_by_date(first.metadata))
         return self._files[file.path][1].get(day)
 
-    def read(self, file: _File, group: int, reader: int, wanted: Sequence[str]) -> _Part:
+    def read(self, file: File, group: int, reader: int, wanted: Sequence[str]) -> Part:
         """Decode one row group; the values are a view of what Arrow decoded where none is missing."""
         opened = self._files[file.path][0][reader]
         read = opened.read_row_group(group, columns=list(wanted), use_threads=False)
         values, has_missing = np.empty((0, PERIODS), dtype=np.int64), False
         if "values" in wanted:
             values, has_missing = _array(read["values"])
-        return _Part(
-            _Source(self._home, file, group, read.num_rows),
+        return Part(
+            Source(self._home, file, group, read.num_rows),
             [_one(read[name]) for name in self._keys],
             _one(read["quality"]) if "quality" in wanted else None,
             values,
@@ -349,18 +301,27 @@ def _array(column: pa.ChunkedArray) -> tuple[IntArray, bool]:
 
 
 def _assembled(
-    definition: Table, day: date, parts: Sequence[_Part], last: dict[str, pa.StringArray]
+    definition: Table, day: date, parts: Sequence[Part], last: dict[str, pa.StringArray]
 ) -> CurveDay:
     names = key_columns(definition)
     arrays = {
         name: pa.concat_arrays([part.keys[place] for part in parts]) for place, name in enumerate(names)
     }
     keys = last if last and all(last[name].equals(arrays[name]) for name in names) else arrays
-    quality = pa.concat_arrays([part.quality for part in parts]) if has_quality(definition) else None
+    said = pa.concat_arrays([part.quality for part in parts]) if has_quality(definition) else None
+    quality = None if said is None else heard(said)
     values = parts[0].values if len(parts) == 1 else _stacked([part.values for part in parts])
     values.flags.writeable = False
     sources = tuple(part.source for part in parts)
-    return CurveDay(day, keys, values, any(part.has_missing for part in parts), quality, sources)
+    starts = np.cumsum([0, *(source.rows for source in sources)]).tolist()
+    pieces = {
+        start + row: made
+        for start, part in zip(starts, parts, strict=False)
+        for row, made in part.pieces.items()
+    }
+    return CurveDay(
+        day, keys, values, any(part.has_missing for part in parts), quality, sources, pieces, said
+    )
 
 
 def _stacked(blocks: Sequence[IntArray]) -> IntArray:

@@ -32,15 +32,16 @@ class SourceFiles:
             return []
         rows = _rows(curve, keys, column, stage)
         names = curve.keys[column].to_pylist()
-        lines = curve.lines(rows) if rows else []
+        found = curve.origins(rows) if rows else []
         return [
             Source(
                 table,
                 " ".join(part for part in (names[row], stage, str(day)) if part),
-                self._path(curve.delivery(row)),
+                self._path(delivery_id),
                 line,
             )
-            for row, line in zip(rows, lines, strict=True)
+            for row, origins in zip(rows, found, strict=True)
+            for delivery_id, line in origins
         ]
 
     def records(self, table: str, rows: pd.DataFrame, key: str, shown: Sequence[str] = ()) -> list[Source]:

@@ -145,19 +145,8 @@ def test_rows_that_contradict_each_other_are_all_quarantined_and_a_mere_repetiti
     assert (receipt.rows, receipt.accepted, receipt.repeated) == (4, 2, 1)
 
 
-def test_part_of_a_day_does_not_wipe_out_the_other_part(at, tmp_path):
-    whole = LONG + "".join(f"M1,2022-07-01T{hour:02d}:00,4,measured\n" for hour in range(24))
-    late = LONG + "M1,2022-07-01T05:00,8,measured\nM1,2022-07-01T06:00,8,measured\n"
-    deliver(at, put(tmp_path, "meter_readings_first.csv", whole))
-
-    receipt = deliver(at, put(tmp_path, "meter_readings_late.csv", late))
-
-    assert [row.code for row in in_quarantine(at, receipt.delivery_id)] == ["partial_day", "partial_day"]
-    assert receipt.status == "rejected"
-
-
 def test_every_code_is_shown_here():
-    shown = {case.code for case in CASES} | {"error_in_cell", "conflicting_rows", "partial_day"}
+    shown = {case.code for case in CASES} | {"error_in_cell", "conflicting_rows"}
     assert shown == set(CODES)
 
 

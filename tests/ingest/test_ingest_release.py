@@ -132,10 +132,26 @@ def test_one_long_reading_goes_back_into_its_day(at, tmp_path):
     origin = deliver(at, put(tmp_path, "meter_readings_long.csv", LONG + "".join(rows)))
     assert origin.quarantined == 1
     receipt = release(at, origin.delivery_id, [7], corrections={7: {"kwh": "5"}}, **BY)
-    assert (receipt.status, receipt.rows, receipt.revised) == ("accepted", 24, 1)
+    assert (receipt.status, receipt.rows, receipt.revised) == ("accepted", 1, 1)
     (day,) = curve_days(at, "meter_readings", *JULY)
     assert not day.has_missing
     assert day.values[0, 20:24].tolist() == [1_250_000] * 4
+
+
+def test_a_long_reading_is_only_covered_by_what_came_later_for_its_own_hour(at, tmp_path):
+    hour = f"M1,{DAY}T05:00,{{}},measured\n"
+    rest = f"M1,{DAY}T06:00,1,measured\nM1,{DAY}T07:00,1,measured\n"
+    first = deliver(at, put(tmp_path, "meter_readings_a.csv", LONG + hour.format("x") + rest))
+    deliver(at, put(tmp_path, "meter_readings_b.csv", LONG + rest.replace(",1,", ",3,")))
+    assert release(at, first.delivery_id, [2], corrections={2: {"kwh": "8"}}, **BY).status == "accepted"
+    (day,) = curve_days(at, "meter_readings", *JULY)
+    assert day.values[0, 20:32].tolist() == [2_000_000] * 4 + [750_000] * 8
+
+    second = deliver(at, put(tmp_path, "meter_readings_c.csv", LONG + hour.format("y") + rest))
+    later = LONG + hour.format("12") + rest.replace(",1,", ",5,")
+    deliver(at, put(tmp_path, "meter_readings_d.csv", later))
+    with pytest.raises(ReleaseRefusedError, match=r"meter_readings_d\.csv, which came after"):
+        release(at, second.delivery_id, [2], corrections={2: {"kwh": "8"}}, **BY)
 
 
 def test_a_row_without_columns_of_its_own_is_given_whole(at, tmp_path):
