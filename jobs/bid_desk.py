@@ -15,7 +15,8 @@ import pandas as pd
 
 from jobs import actor
 from jobs.access import Act, NotAllowedError, require
-from jobs.bid import BidResult, NoBidYetError, bid_of_file, check_bid, keep_override, versions_of
+from jobs.bid import check_bid, keep_override
+from jobs.bid_store import BidResult, NoBidYetError, bid_of_file, versions_of
 from market.profiles import profile
 from optimization.bid_check import format_problems
 from optimization.procurement import OVERRIDE

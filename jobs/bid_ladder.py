@@ -13,9 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pyomo.common.errors import PyomoException
-
-from jobs.bid_inputs import BidInputs
+from jobs.bid_inputs import BidInputs, BidInputsMissingError
 from optimization.bid_check import BidLimits, problems
 from optimization.evaluation import rule_bid
 from optimization.procurement import (
@@ -33,7 +31,9 @@ from optimization.rule_table import table_bid
 from optimization.solver import HIGHS, SolverError
 
 WORKER = (sys.executable, "-m", "jobs.bid_worker")
-STOPPING_SECONDS = 15.0  # after the solver's own limit, for search, hand-over and shadow prices
+STOPPING_SECONDS = (
+    60.0  # after the solver's own limit: starting, search, hand-over, shadow prices, on a busy machine
+)
 Search = Callable[[Procurement, float, str], Solution]
 
 
@@ -61,15 +61,8 @@ def climb_down(
     for label, make in _rungs(inputs, yesterday, search, time_limit, solver):
         try:
             made = make()
-        except (
-            NoBidFoundError,
-            SolverError,
-            PyomoException,
-            ValueError,
-            ArithmeticError,
-            MemoryError,
-        ) as error:
-            failed.append(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever fails costs its rung, never the bid
+            failed.append(_said(label, error))
             continue
         bid = made.bid if isinstance(made, Solution) else made
         wrong = problems(bid_frame(bid, inputs.node), limits)
@@ -80,6 +73,13 @@ def climb_down(
         reason = f"{' '.join(failed)} This bid follows the {label}." if failed else None
         return Chosen(bid, solution.label if solution else label, reason, solution)
     raise AssertionError("Buying nothing passes every check.")
+
+
+def _said(label: str, error: Exception) -> str:
+    """Errors that are sentences as they are, any other with the rung and its kind."""
+    if isinstance(error, NoBidFoundError | SolverError | BidInputsMissingError):
+        return str(error)
+    return f"The {label} bid failed ({type(error).__name__}: {error})."
 
 
 def search_here(problem: Procurement, time_limit: float, solver: str) -> Solution:
@@ -98,6 +98,8 @@ def search_apart(
 
     Raises NoBidFoundError when it found nothing, with the last line it wrote.
     """
+    if not problem.open_periods():
+        return solve(problem)  # nothing to search for
     seconds = time_limit + STOPPING_SECONDS if deadline is None else deadline
     sent = pickle.dumps((problem, time_limit, solver))
     try:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.bid import BidResult, NoBidYetError, bid_of_file, versions_of
 from jobs.bid_inputs import SELLER_FORECAST, BidInputs, pre_balance, read_curves, read_inputs, read_system
+from jobs.bid_store import BidResult, NoBidYetError, bid_of_file, versions_of
 from market.money import yuan
 from market.periods import Month
 from optimization.evaluation import called_with_the_bid, imports, outcome

@@ -84,7 +84,8 @@ def solve(
     """The bid of least expected cost and risk, with the shadow prices of the limits.
 
     time_limit: seconds for the solver in all. report: called with every choice on the way, without limits, so that
-    a caller who must stop has the last one. Raises NoBidFoundError when it ends without a choice, and names the
+    a caller who must stop has the last one; the first holds the curves that are best period by period, before any
+    solver has run, with an objective of inf. Raises NoBidFoundError when it ends without a choice, and names the
     limits in conflict where there is none.
     """
     if not np.isfinite(problem.scenarios.gap_mw).all():
@@ -94,6 +95,8 @@ def solve(
         return Solution((), NO_NEED, 0.0, 0.0, (), "none")
     state = first_candidates(problem)
     alone = {t: best_alone(problem, one, t) for t, one in state.items()}
+    if report is not None:  # not yet weighed together: no objective, no bound
+        report(Solution(_bid_of(state, alone), INCUMBENT, float("inf"), float("-inf"), (), "none"))
     choice = _choose(problem, state, alone, time_limit * SEARCH_SHARE, solver, FIRST_GAP)
     for _ in range(ROUNDS - 1):
         if report is not None:
@@ -108,7 +111,7 @@ def solve(
 def _solution(state: dict[int, Period], choice: _Choice) -> Solution:
     answer = choice.answer
     return Solution(
-        bid=bid_of((t, mw, price) for t, one in state.items() for mw, price in one.curves[choice.curve[t]]),
+        bid=_bid_of(state, choice.curve),
         label=OPTIMUM if answer.optimal else INCUMBENT,
         objective_cny=answer.objective,
         bound_cny=answer.bound,
@@ -116,6 +119,10 @@ def _solution(state: dict[int, Period], choice: _Choice) -> Solution:
         solver=answer.solver,
         judged=sum(len(one.curves) for one in state.values()),
     )
+
+
+def _bid_of(state: dict[int, Period], curve: dict[int, int]) -> Bid:
+    return bid_of((t, mw, price) for t, one in state.items() for mw, price in one.curves[curve[t]])
 
 
 def build(problem: Procurement, state: dict[int, Any]) -> Any:
