@@ -49,6 +49,9 @@ def readings(
     table = Table(*HEADS[lang])
     for one in found:
         table.add_row(
-            labels.of(SEVERITIES, one.severity), labels.of(FINDINGS, one.code), one.subject, one.sentence
+            labels.of(SEVERITIES, one.severity),
+            labels.of(FINDINGS, one.code),
+            one.subject,
+            labels.sentence(one.code, one.sentence),
         )
     out.print(table)

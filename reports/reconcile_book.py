@@ -165,7 +165,7 @@ def _findings(sheet: Sheet, title: str, findings: Sequence[Finding], labels: Lab
         )
         for column, word in enumerate(words):
             sheet.text(row, column, word)
-        sheet.text(row, 4, one.sentence, "wrap")
+        sheet.text(row, 4, labels.sentence(one.code, one.sentence), "wrap")
         sheet.number(row, 5, yuan(one.amount_at_stake_fen or 0), "money")
 
 

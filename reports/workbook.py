@@ -185,7 +185,7 @@ def _findings(book: Book, content: RunContent, labels: Labels) -> None:
             labels.of(SEVERITIES, finding.severity),
             labels.of(FINDINGS, finding.code),
             finding.subject,
-            finding.sentence,
+            labels.sentence(finding.code, finding.sentence),
         )
         for column, text in enumerate(texts):
             sheet.text(row, column, text, "wrap")

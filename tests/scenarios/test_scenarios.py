@@ -22,6 +22,7 @@ from jobs.charge_cards import cards
 from jobs.settle_month import calculate, settle
 from market.periods import Month
 from market.profiles import profile
+from reports.finding_sentences import is_known
 from settlement.corrections import CODE as RESETTLEMENT
 from warehouse.home import Home, create, home
 from warehouse.runs import Run
@@ -91,8 +92,10 @@ def test_what_is_given_leads_to_what_then_says(scenario: Path, settled) -> None:
         assert found == {(row["participant_id"], row["charge_code"]): row["amount_cny"] for row in expected}
     for row in rows(then / "lines_among_others.csv") if (then / "lines_among_others.csv").is_file() else []:
         assert found[row["participant_id"], row["charge_code"]] == row["amount_cny"], row
+    findings = pd.read_parquet(run.folder / "findings.parquet")
+    english = [row.sentence for row in findings.itertuples() if not is_known(row.code, row.sentence)]
+    assert english == [], "these findings have no Chinese sentence in data/reference/reports/findings_zh.yaml"
     if (then / "findings.csv").is_file():
-        findings = pd.read_parquet(run.folder / "findings.parquet")
         expected = [tuple(row.values()) for row in rows(then / "findings.csv")]
         assert sorted(
             zip(findings["code"], findings["severity"], findings["subject"], strict=True)
