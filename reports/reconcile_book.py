@@ -50,7 +50,7 @@ def reconcile_book(
 ) -> bytes:
     """The workbook; the same comparison gives the same bytes."""
     title = f"{labels('reconciliation')} {month}"
-    book = Book(title, month.after, labels("missing"))
+    book = Book(title, month.after, labels)
     _summary(book.sheet(labels("sheet_summary"), (30, 14, 22)), title, alias, compared, findings, labels)
     grouped = {(one.participant_id, one.subject) for group in groups for one in group.lines}
     differing = [
