@@ -43,11 +43,12 @@ from market.periods import PERIODS_PER_HOUR
 from market.periods import label as clock
 from market.profiles import profile
 from optimization.bid_check import BidLimits, problems
+from optimization.bid_misplaced import misplaced
 from optimization.clearing import clear as market_clearing
 from optimization.evaluation import Clear, flat_bid, import_by_clearing, imports, outcome
-from optimization.forecast import gap_fan
+from optimization.forecast import FloatArray, gap_fan
 from optimization.procurement import OVERRIDE, YESTERDAY, Solution
-from optimization.purchase import Bid, Costs, Outcome, bid_mw
+from optimization.purchase import BID_COLUMNS, Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
 from optimization.solver import HIGHS
 from reports.bid_page import KIND_ZH, LABEL_ZH, BidPack, bid_page, repeated_page
@@ -140,7 +141,11 @@ def check_bid(home: Home, file: Path, *, profile_name: str = "IPSPOT_2022_TRIAL"
         inputs = read_inputs(home, day, profile_name=profile_name)
     except (ValueError, BidInputsMissingError) as unknown:
         return [f"{file.name} cannot be held against the day it is for: {unknown}"]
-    return [*_heading(bid, inputs.node), *problems(bid, _limits(home, inputs))]
+    return [
+        *_heading(bid, inputs.node),
+        *problems(bid, _limits(home, inputs)),
+        *_misplaced(home, day, bid),
+    ]
 
 
 def keep_override(
@@ -245,8 +250,25 @@ def _limits(home: Home, inputs: BidInputs) -> BidLimits:
         need_limit_mw=problem.need_limit_mw.astype(np.float64),
         capability_mw=problem.capability_mw,
         curtailed_mw=inputs.curtailed_mw,
+        cheapest_cny_per_mwh=_cheapest(problem),
         yesterday_mw=None if yesterday is None else bid_mw(bid_of_file(yesterday.file)).astype(np.float64),
     )
+
+
+def _cheapest(problem: Procurement) -> FloatArray:
+    """(96,) the lowest landed price of any path and scenario, 0 where none is known."""
+    known = np.where(np.isnan(problem.landed), np.inf, problem.landed).min(axis=(0, 1))
+    return np.where(np.isfinite(known), known, 0.0)
+
+
+def _misplaced(home: Home, day: date, bid: pd.DataFrame) -> list[str]:
+    """A mistake that makes the day's proposed bid into this one; the desk works from that."""
+    proposed = newest(home, day, but=OVERRIDE)
+    if proposed is None or not set(BID_COLUMNS) <= set(bid.columns):
+        return []
+    rows = bid[list(BID_COLUMNS)].apply(pd.to_numeric, errors="coerce").dropna()
+    whole = rows[(rows["period"] % 1 == 0) & (rows["segment"] % 1 == 0)]
+    return misplaced(whole, pd.read_csv(proposed.file)[list(BID_COLUMNS)])
 
 
 def _heading(bid: pd.DataFrame, node: str) -> Iterator[str]:

@@ -105,10 +105,10 @@ def _whole(home: Home, day: date, number: int) -> BidResult | None:
     return found
 
 
-def newest(home: Home, day: date) -> BidResult | None:
-    """The newest whole version of a day."""
+def newest(home: Home, day: date, but: str | None = None) -> BidResult | None:
+    """The newest whole version of a day, leaving out those with the label ``but``."""
     found = (_whole(home, day, number) for number in reversed(version_numbers(home, day)))
-    return next((one for one in found if one is not None), None)
+    return next((one for one in found if one is not None and one.label != but), None)
 
 
 def newest_before(home: Home, day: date) -> BidResult | None:

@@ -20,7 +20,8 @@ from optimization.curve_format import Side, Step, format_faults
 from optimization.forecast import FloatArray
 from optimization.purchase import BID_COLUMNS
 
-SHIFTS = (-2, -1, 1, 2)
+SHIFTS = tuple(by for by in range(-8, 9) if by)
+UNIT = 10.0  # a bid at a tenth of every landed price is no low bid but another unit
 CLEARLY_NEARER = 0.5  # a moved curve must halve what separates the bid from its reference
 LEFT_OVER = 0.1  # of what stood above the limit may stay above it when moved
 NOTICEABLE = 0.05  # of the bid's energy; below that, bid and reference agree as they stand
@@ -32,7 +33,8 @@ class BidLimits:
 
     gap_mw: the expected gap. need_limit_mw: the most that may be bid. capability_mw: what all paths carry
     together. curtailed_mw: renewable energy curtailed, None when no series says so. yesterday_mw: total of
-    yesterday's bid, None when there is none. aligned: whether rows are held against the gap for a shift.
+    yesterday's bid, None when there is none. cheapest_cny_per_mwh: lowest landed price of any scenario, None when not
+    known. aligned: whether rows are held against the gap for a shift.
     """
 
     rules: InterprovincialRules
@@ -41,6 +43,7 @@ class BidLimits:
     capability_mw: FloatArray
     curtailed_mw: FloatArray | None = None
     yesterday_mw: FloatArray | None = None
+    cheapest_cny_per_mwh: FloatArray | None = None
     aligned: bool = True
 
 
@@ -55,6 +58,7 @@ def problems(bid: pd.DataFrame, limits: BidLimits) -> list[str]:
     rows, found = _read(bid)
     for period in sorted({row.period for row in rows}):
         found += _period(period, [row for row in rows if row.period == period], limits)
+    found += _priced_in_another_unit(rows, limits)
     mw = np.zeros(PERIODS)
     for row in rows:
         mw[row.period - 1] += float(row.mw)
@@ -118,6 +122,19 @@ def _period(period: int, rows: list[_Row], limits: BidLimits) -> Iterator[str]:
         yield (
             f"{here}: {total:g} MW are bid while {limits.curtailed_mw[period - 1]:g} MW of renewables are "
             "curtailed; a province that curtails may not buy."
+        )
+
+
+def _priced_in_another_unit(rows: list[_Row], limits: BidLimits) -> Iterator[str]:
+    """Prices that are all far below whatever lands: 元/kWh in a column of 元/MWh."""
+    cheapest = limits.cheapest_cny_per_mwh
+    if cheapest is None or not rows:
+        return
+    if all(float(row.price) * UNIT < cheapest[row.period - 1] for row in rows):
+        highest = max(row.price for row in rows)
+        yield (
+            f"No price of the bid is above {highest} 元/MWh while the cheapest energy lands at "
+            f"{min(cheapest[row.period - 1] for row in rows):.0f}; it can never clear. Are the prices in 元/kWh?"
         )
 
 

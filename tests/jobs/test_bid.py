@@ -21,7 +21,7 @@ from jobs.bid import check_bid, make_bid, show_bid
 from jobs.bid_inputs import BidInputsMissingError, read_inputs
 from jobs.bid_ladder import search_apart, search_here
 from jobs.bid_store import NoBidYetError
-from optimization.procurement import GAP, NoBidFoundError, Solution
+from optimization.procurement import NoBidFoundError, Solution
 from warehouse.home import create, home
 
 BID_DAY = date(2022, 7, 22)
@@ -71,10 +71,11 @@ def test_the_bid_of_the_sample_day_is_the_optimum_and_costs_under_half_of_the_fl
     assert facts["reason"] is None
     own = Decimal(facts["costs"]["total"])
     others = {name: Decimal(cost["total"]) for name, cost in facts["comparison"].items()}
-    assert own < others["平报 3000 元/MWh"] * Decimal("0.5")
+    # foresight of each scenario would cost 0.35 of it, ours 0.407 (decision 0046)
+    assert own < others["平报 3000 元/MWh"] * Decimal("0.42")
     assert own < others["平报 10000 元/MWh"] * Decimal("0.2")
     assert own < others["不购电"]
-    assert facts["relative_gap"] <= GAP
+    assert facts["relative_gap"] <= 1e-3
 
 
 def test_the_cost_components_of_the_record_add_up_to_the_fen(made):
@@ -301,6 +302,17 @@ class TestCheckOfFiles:
         moved = tmp_path / "moved.csv"
         bid.to_csv(moved, index=False)
         assert any("(shift +1)" in one for one in check_bid(bid_home, moved))
+
+    def test_the_proposed_bid_with_a_column_moved_or_swapped_is_caught(self, bid_home, made, tmp_path):
+        bid, file = pd.read_csv(made.file), tmp_path / "pasted.csv"
+        pasted = {
+            "its MW 1 row too low": bid.assign(mw=np.roll(bid["mw"], 1)),
+            "swapped": bid.rename(columns={"mw": "price_cny_per_mwh", "price_cny_per_mwh": "mw"}),
+            "元/kWh instead of": bid.assign(price_cny_per_mwh=bid["price_cny_per_mwh"] / 1_000),
+        }
+        for sentence, rows in pasted.items():
+            rows.to_csv(file, index=False)
+            assert any(sentence in one for one in check_bid(bid_home, file))
 
     def test_a_bid_of_another_node_or_of_an_unknown_day_is_caught(self, bid_home, made, tmp_path):
         bid = pd.read_csv(made.file)

@@ -103,7 +103,14 @@ def test_a_province_that_curtails_renewables_may_not_buy_in_that_period():
     assert "120 MW of renewables are curtailed" in found[0]
 
 
-@pytest.mark.parametrize("shift", [-2, -1, 1, 2])
+def test_prices_in_yuan_a_kilowatt_hour_can_never_clear_and_low_prices_may():
+    limits = replace(LIMITS, cheapest_cny_per_mwh=np.full(96, 350.0))
+    assert problems(good(), limits) == []
+    assert problems(good().assign(price_cny_per_mwh=36), limits) == []
+    assert any("in 元/kWh?" in one for one in problems(good().assign(price_cny_per_mwh=1), limits))
+
+
+@pytest.mark.parametrize("shift", [-8, -5, -3, -2, -1, 1, 2, 3, 5, 8])
 def test_a_curve_in_the_wrong_rows_is_caught_and_the_shift_is_named(shift):
     bid = good()
     bid["period"] += shift
