@@ -17,11 +17,16 @@ import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMS = ("parquet", "csv", "long", "xlsx")
 MOST = {"xlsx": 1}
 METERS = 2000
 MILLION = 1_000_000
+ANY_DAY = b"YYYY-MM-DD"
 
 
 def main() -> None:
@@ -82,18 +87,12 @@ def make(form: str, millions: int, folder: Path) -> None:
             for number in range(days):
                 pa_csv.write_csv(day_table(number), stream, pa_csv.WriteOptions(include_header=number == 0))
     elif form == "long":
-        starts = np.arange(96) * 15
-        with (folder / "meter_readings.csv").open("w", encoding="utf-8") as text:
-            text.write("meter_id,interval_start,kwh,quality\n")
+        bodies = [_long_day(rng) for _ in range(min(days, 8))]  # days after the eighth repeat their readings
+        with (folder / "meter_readings.csv").open("wb") as stream:
+            stream.write(b"meter_id,interval_start,kwh,quality\n")
             for number in range(days):
                 day = date(2021, 1, 1) + timedelta(days=number)
-                stamps = [f"{day}T{start // 60:02d}:{start % 60:02d}:00+08:00" for start in starts.tolist()]
-                for place in range(METERS):
-                    kwh = (rng.integers(0, 50_000, 96) / 1000).tolist()
-                    text.writelines(
-                        f"M{place:06d},{stamp},{value},measured\n"
-                        for stamp, value in zip(stamps, kwh, strict=True)
-                    )
+                stream.write(bodies[number % len(bodies)].replace(ANY_DAY, str(day).encode()))
     else:
         import xlsxwriter
 
@@ -105,6 +104,17 @@ def make(form: str, millions: int, folder: Path) -> None:
                 values = [str(value) if isinstance(value, date) else value for value in row.values()]
                 sheet.write_row(1 + number * METERS + place, 0, values)
         book.close()
+
+
+def _long_day(rng: np.random.Generator) -> bytes:
+    """The rows of every meter on ANY_DAY."""
+    stamps = [f"{start // 60:02d}:{start % 60:02d}:00+08:00" for start in range(0, 1440, 15)]
+    rows = [
+        b"M%06d,%sT%s,%s,measured\n" % (place, ANY_DAY, stamp.encode(), str(value / 1000).encode())
+        for place in range(METERS)
+        for stamp, value in zip(stamps, rng.integers(0, 50_000, 96).tolist(), strict=True)
+    ]
+    return b"".join(rows)
 
 
 def measure(form: str, millions: int, folder: Path) -> None:

@@ -225,12 +225,14 @@ def quarantine_release(
                 "receipt": vars(done.receipt),
                 "settled": [run.alias for run in done.settled],
                 "to_correct": done.to_correct,
+                "checked": done.checked,
             }
         )
         return
     out.print(f"{done.receipt.file_name}: {done.receipt.status}, {done.receipt.revised} revised.")
     for run in done.settled:
-        out.print(f"Settled again: {run.alias} ({run.status}).")
+        cities = ", ".join(done.checked[run.alias]) or "no city"
+        out.print(f"Settled again: {run.alias} ({run.status}); readings checked again: {cities}.")
     for month in done.to_correct:
         out.print(f"{month} has a final run; if this concerns it, make a correction.")
 

@@ -27,9 +27,8 @@ def readings(
 
     asked = Month.parse(month)
     rules = packaged(profile).reaching_back_to(asked.first)
-    found = sorted(
-        check_month(home(), asked, rules).findings, key=lambda one: (one.severity, one.code, one.subject)
-    )
+    checked = check_month(home(), asked, rules)
+    found = sorted((*checked.gaps, *checked.findings), key=lambda one: (one.severity, one.code, one.subject))
     if as_json:
         print_json(
             [

@@ -1,13 +1,17 @@
 """
 ### ingest_meters 电表数据
 
-Takes in the waiting files of meter readings, one task a city, and announces every day on which all cities are
-complete as a partition of `meter_days`. When the last day of a month is announced, `settle_month` starts.
+Takes in the waiting files of meter readings, one task a city; then checks and estimates the months they speak of,
+one task a city again; then announces every day on which all cities are complete as a partition of `meter_days`. When
+the last day of a month is announced, `settle_month` starts.
 
 - **Who cares**: the cities' metering teams; finance, whose month waits for it.
 - **When**: every day at 06:00 (Asia/Shanghai) for the day before and whatever came late, and by hand.
 - **From where**: files `meter_readings*` in the home's folder `arrivals`, or in the files and folders given as
   `paths`. The city is the last word of the name (`meter_readings_2022-07_jinan.parquet`).
+- **What was found?** `check_readings` names it in its log and returns it by rule, with how many quarter-hours a final
+  run would estimate; `gridsettle readings MONTH` lists it. Nothing that is odd stops the month: it is a finding of the
+  run. The runs take over what was found here while nothing of the city changes.
 - **A city's file is refused?** Its task fails with the sentence that says how to mend it; the other cities are in,
   and nothing is announced until it is mended and the run is repeated.
 - **Which files?** The run's partition is a delivery day (by schedule yesterday, by hand `day`): files whose name speaks
@@ -18,6 +22,7 @@ complete as a partition of `meter_days`. When the last day of a month is announc
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, dag, task
@@ -36,7 +41,7 @@ from dags.house import DAY, DAY_OF_RUN, FILES, METER_DAYS, NAMED_DAY, TIME_ZONE,
     params={"paths": FILES, "day": NAMED_DAY},
 )
 def ingest_meters() -> None:
-    """Each city's files, then the days that are complete."""
+    """Each city's files, each city's checks, then the days that are complete."""
 
     @task
     def find_cities(day: str, *, params: Any = None) -> list[dict[str, Any]]:
@@ -58,7 +63,31 @@ def ingest_meters() -> None:
             for month in months(deliver_waiting(home(), [Path(file) for file in files], sender=city))
         ]
 
-    @task(outlets=[METER_DAYS])
+    @task
+    def find_checks(months: Any) -> list[dict[str, str]]:
+        from jobs.readings_of_city import cities_to_check
+        from market.periods import Month
+        from warehouse.home import home
+
+        delivered = sorted({month for city in months[:] for month in city})
+        return [
+            {"city": city, "month": month}
+            for month in delivered
+            for city in cities_to_check(home(), Month.parse(month))
+        ]
+
+    @task(map_index_template="{{ task.op_kwargs.city }} {{ task.op_kwargs.month }}")
+    def check_readings(city: str, month: str) -> dict[str, Any]:
+        from jobs.readings_of_city import check_readings_of_city
+        from market.periods import Month
+        from warehouse.home import home
+
+        found = check_readings_of_city(home(), Month.parse(month), city)
+        for sentence in found.sentences():
+            logging.getLogger(__name__).info(sentence)
+        return {"city": city, "month": month, "findings": found.counts, "estimated": found.estimated}
+
+    @task(outlets=[METER_DAYS], trigger_rule="none_failed")
     def announce_days(months: Any, *, outlet_events: Any = None) -> int:
         from jobs.check_city import complete_days
         from market.periods import Month
@@ -71,7 +100,8 @@ def ingest_meters() -> None:
         outlet_events[METER_DAYS].add_partitions(days)
         return len(days)
 
-    announce_days(deliver.expand_kwargs(find_cities(DAY_OF_RUN)))
+    delivered = deliver.expand_kwargs(find_cities(DAY_OF_RUN))
+    check_readings.expand_kwargs(find_checks(delivered)) >> announce_days(delivered)
 
 
 ingest_meters()

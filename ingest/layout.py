@@ -41,9 +41,15 @@ def laid_out(table: Table, cells: Cells, file: str) -> tuple[Layout, Cells]:
     if len(found) < len(LABELS):
         _refuse_clock_change(cells, file)
         lacking = [name for name in LABELS if name not in cells.columns]
+        ends_at_midnight = lacking == [LABELS[-1]] and MIDNIGHT in cells.columns
         raise BadFileError(
             f"{file} has {len(found)} of the 96 periods; it lacks {_listed(lacking)}. Periods carry the end of "
             "their quarter-hour, 00:15 to 24:00."
+            + (
+                " 00:00 does not say which day it means; call the end of the day 24:00."
+                if ends_at_midnight
+                else ""
+            )
         )
     _check_columns(table, cells, file, (*required, *LABELS), (*optional, MIDNIGHT))
     return Layout.WIDE, cells

@@ -1,7 +1,8 @@
 """Quarantine as a job: who acts, what is decided, and which runs follow from it.
 
 A released row changes a month's inputs, so the month is settled again as a new draft; a month whose inputs are the
-same keeps the run it has. A month that has a final run is not settled again: what came late belongs in a
+same keeps the run it has, and a city in which nothing has changed keeps what the checks found in its readings. The
+province's own step is made as a whole: its pools tie all participants together (decision 0034). A month that has a final run is not settled again: what came late belongs in a
 correction, which is somebody's decision.
 """
 
@@ -16,7 +17,7 @@ from ingest.waiting_rows import Entry, entries, whole_id
 from jobs import actor
 from jobs.access import Act, require
 from jobs.actor import Actor
-from jobs.settle_month import settle
+from jobs.settle_month import MonthRun, settle
 from market.periods import Month
 from warehouse.audit_log import recording_with
 from warehouse.home import Home
@@ -27,11 +28,15 @@ __all__ = ["Entry", "Released", "entries", "reject", "release", "settle_again"]
 
 @dataclass(frozen=True)
 class Released:
-    """The delivery that carries the rows, the runs made anew, and months whose final run needs a correction."""
+    """The delivery that carries the rows, the runs made anew, and months whose final run needs a correction.
+
+    checked: by alias of a run made anew, the cities whose readings were checked and estimated again.
+    """
 
     receipt: Receipt
     settled: tuple[Run, ...]
     to_correct: tuple[str, ...]
+    checked: Mapping[str, tuple[str, ...]]
 
 
 def release(
@@ -61,7 +66,9 @@ def release(
             corrections=corrections,
             witness=witness(by.signature, Act.RELEASE, whole_id(home, delivery), reason, facts),
         )
-    return Released(receipt, *settle_again(home))
+    made, to_correct = _settle_again(home)
+    checked = {one.run.alias: one.checked or () for one in made}
+    return Released(receipt, tuple(one.run for one in made), to_correct, checked)
 
 
 def reject(home: Home, delivery: str, lines: Collection[int], reason: str) -> list[Entry]:
@@ -90,10 +97,15 @@ def settle_again(home: Home) -> tuple[tuple[Run, ...], tuple[str, ...]]:
 
     Also the months that have a final run and whose draft changed: they are named, not settled.
     """
+    made, to_correct = _settle_again(home)
+    return tuple(one.run for one in made), to_correct
+
+
+def _settle_again(home: Home) -> tuple[list[MonthRun], tuple[str, ...]]:
     by_month: dict[str, list[Run]] = {}
     for run in list_runs(home):
         by_month.setdefault(run.month, []).append(run)
-    made: list[Run] = []
+    made: list[MonthRun] = []
     to_correct: list[str] = []
     for month, runs in sorted(by_month.items()):
         if any(run.kind != "draft" for run in runs):
@@ -102,5 +114,5 @@ def settle_again(home: Home) -> tuple[tuple[Run, ...], tuple[str, ...]]:
         newest = max(runs, key=lambda run: run.version)
         again = settle(home, Month.parse(month), kind="draft", profile_name=newest.manifest["profile"])
         if again.computed:
-            made.append(again.run)
-    return tuple(made), tuple(to_correct)
+            made.append(again)
+    return made, tuple(to_correct)

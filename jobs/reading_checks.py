@@ -31,6 +31,7 @@ class DayGaps:
     """Meters of one day that lack readings or had some rejected.
 
     readings: (rows, 96) as delivered, MISSING where missing. rejected: (rows, 96), the values not to be used.
+    absent: True for meters without a row on that day.
     """
 
     date: date
@@ -38,6 +39,7 @@ class DayGaps:
     participants: tuple[str, ...]
     readings: IntArray
     rejected: BoolArray
+    absent: bool = False
 
 
 @dataclass
@@ -172,6 +174,7 @@ class _Pass:
                     tuple(self._roster.metered[place] for place in roster.participant[places]),
                     np.full(shape, MISSING, np.int64) if readings is None else readings,
                     np.zeros(shape, np.bool_) if rejected is None else rejected,
+                    absent=readings is None,
                 )
             )
 

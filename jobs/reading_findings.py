@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from jobs.reading_checks import Seen
 from jobs.register_checks import Odd
+from market.curves import is_missing
 from market.periods import LABELS
 from market.reading_rules import ReadingLimits
 from settlement.findings import Finding, Severity
@@ -24,6 +25,11 @@ OF_INTERVALS = {
     "quarter-hours, first on {first}; look at the multiplier, the unit and the capacity on record.",
     "reading_spike": "Meter {meter} of {who} has {count} single quarter-hours far above their neighbours and their "
     "day, first on {first}; ask whether they are readings after a gap.",
+}
+GAPS = {
+    "missing_meter_day": "Meter {meter} of {who} has no readings on whole days, {count} quarter-hours together, first on "
+    "{first} (R25); deliver them.",
+    "missing_reading": "Meter {meter} of {who} lacks {count} quarter-hours, first on {first} (R25); deliver them.",
 }
 OF_REGISTERS = {
     "register_backwards": "The {flow} register {rate} of meter {meter} ran from {start_kwh} back to {end_kwh} kWh "
@@ -53,6 +59,18 @@ OF_REGISTERS = {
 }
 
 
+def place_of(code: str) -> int:
+    """Where findings of a code stand in the list: quarter-hours, days, registers and months, then estimates."""
+    groups: tuple[Collection[str], ...] = (
+        GAPS,
+        OF_INTERVALS,
+        ("reading_flat",),
+        ("daily_jump",),
+        OF_REGISTERS,
+    )
+    return next((place for place, codes in enumerate(groups) if code in codes), len(groups))
+
+
 def reading_findings(
     seen: Seen, odd: Sequence[Odd], limits: ReadingLimits, city: dict[str, str | None], accepts: Sequence[str]
 ) -> list[Finding]:
@@ -62,6 +80,35 @@ def reading_findings(
         *_flat(seen, limits, city),
         *_jumps(seen, city),
         *_of_registers(seen, odd, city),
+    ]
+
+
+def gap_findings(seen: Seen, city: dict[str, str | None]) -> list[Finding]:
+    """R25 计量缺点: fewer than 96 points on a day, one finding a meter and kind of gap, with the points that lack.
+
+    A run names what is still missing when it settles (``jobs.month_inputs``); these are of the readings as delivered.
+    """
+    lacking: dict[tuple[str, str], dict[str, int]] = {}
+    owner: dict[str, str] = {}
+    for gap in seen.gaps:
+        points = is_missing(gap.readings).sum(axis=1).tolist()
+        for meter, who, count in zip(gap.meter_ids, gap.participants, points, strict=True):
+            if count:
+                code = "missing_meter_day" if gap.absent else "missing_reading"
+                lacking.setdefault((code, meter), {})[str(gap.date)] = count
+                owner[meter] = who
+    return [
+        Finding(
+            code,
+            Severity.BLOCK,
+            meter,
+            GAPS[code].format(
+                meter=meter, who=owner[meter], count=sum(days.values()), first=next(iter(days))
+            ),
+            city=city.get(owner[meter]),
+            evidence={"participant_id": owner[meter], "points": days},
+        )
+        for (code, meter), days in sorted(lacking.items())
     ]
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from jobs.earlier_months import MONTHS_BEFORE, compared_months
 from jobs.reading_checks import Seen
 from market.curves import MISSING
 from market.money import IntArray, scaled
@@ -23,7 +24,6 @@ from settlement.vee.days import sub_meters_exceed
 from settlement.vee.ratios import micro
 
 FLOW_OF_DIRECTION = {1: "forward", -1: "reverse"}
-MONTHS_BEFORE = 3
 FLOOR_WH = 1000  # R09's kWh: below it no balance is off
 
 
@@ -63,9 +63,16 @@ class Read(NamedTuple):
 
 
 def check_registers(
-    seen: Seen, meters: pd.DataFrame, reads: pd.DataFrame, limits: ReadingLimits
+    seen: Seen,
+    meters: pd.DataFrame,
+    reads: pd.DataFrame,
+    limits: ReadingLimits,
+    earlier: Mapping[Month, IntArray],
 ) -> list[Odd]:
-    """Every rule that needs more than one day of one meter: R01-R11, R16 and reverse registers."""
+    """Every rule that needs more than one day of one meter: R01-R11, R16 and reverse registers.
+
+    earlier: by month, (meters,) Wh by readings of the months that R01-R04 compare with.
+    """
     month = seen.month
     known = _reads(reads, meters, month, limits)
     mine = [read for read in known if read.first < month.after and read.after > month.first]
@@ -73,7 +80,7 @@ def check_registers(
         *_of_one_read(mine, limits),
         *_rates(mine, limits),
         *_balances(seen, mine, limits),
-        *_history(seen, known, limits),
+        *_history(seen, known, limits, earlier),
         *_sub_meters(seen, meters, limits),
     ]
 
@@ -207,14 +214,17 @@ def _balances(seen: Seen, mine: Sequence[Read], limits: ReadingLimits) -> Iterat
             )
 
 
-def _history(seen: Seen, known: Sequence[Read], limits: ReadingLimits) -> Iterator[Odd]:
-    """R01-R04: the month against months before, which only registers know."""
+def _history(
+    seen: Seen, known: Sequence[Read], limits: ReadingLimits, earlier: Mapping[Month, IntArray]
+) -> Iterator[Odd]:
+    """R01-R04: the month against months before, by their registers, else by their readings."""
     by_month = _by_month(known)
     month = seen.month
-    before = [_months_before(month, back) for back in range(1, max(MONTHS_BEFORE, limits.zero_months) + 1)]
+    *before, _ = compared_months(month, limits.zero_months)
 
     def of(when: Month) -> IntArray:
-        return np.array([by_month.get((str(meter), when), MISSING) for meter in seen.meter_ids], np.int64)
+        read = np.array([by_month.get((str(meter), when), MISSING) for meter in seen.meter_ids], np.int64)
+        return np.where(read == MISSING, earlier.get(when, MISSING), read)
 
     whole = (seen.totals != MISSING).all(axis=1)
     now = np.where(whole, np.where(whole[:, None], seen.totals, 0).sum(axis=1), of(month))
@@ -251,11 +261,6 @@ def _by_month(known: Sequence[Read]) -> dict[tuple[str, Month], int]:
         if sum((read.after - read.first).days for read in reads) == (key[1].after - key[1].first).days
         and all(read.wh != MISSING and read.split for read in reads)
     }
-
-
-def _months_before(month: Month, back: int) -> Month:
-    number = month.year * 12 + month.number - 1 - back
-    return Month(number // 12, number % 12 + 1)
 
 
 def _sub_meters(seen: Seen, meters: pd.DataFrame, limits: ReadingLimits) -> Iterator[Odd]:

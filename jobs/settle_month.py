@@ -81,11 +81,15 @@ class NothingToSettleError(ValueError):
 
 @dataclass(frozen=True)
 class MonthRun:
-    """The run and whether it was computed now or existed; ``differences`` is filled by ``force``."""
+    """The run and whether it was computed now or existed; ``differences`` is filled by ``force``.
+
+    checked: the cities whose readings were checked for a new run; those of the others were taken over.
+    """
 
     run: runs.Run
     computed: bool
     differences: tuple[str, ...] = ()
+    checked: tuple[str, ...] | None = None
 
 
 def settle(
@@ -143,8 +147,10 @@ def settle(
         if left is not None:
             return MonthRun(runs.register(home, left, who.signature), computed=False)
         number = 1 if newest is None else newest.version + 1
+        checked: list[tuple[str, ...] | None] = []
+        compute = partial(compute_run, basis, progress, checked=checked)
         run = runs.write_run(home, identity, number, as_of, compute, who.signature)
-        return MonthRun(run, computed=True)
+        return MonthRun(run, computed=True, checked=checked[-1])
 
 
 def earlier_version(home: Home, kind: str, month: str) -> runs.Run | None:
@@ -235,6 +241,7 @@ def calculate(
     register_wh: Mapping[str, int | None] | None = None,
     brought: Sequence[Brought] = (),
     unified: UnifiedPrices | None = None,
+    reuse_checks: bool = False,
     progress: Progress = silent,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
@@ -252,7 +259,7 @@ def calculate(
     facts, fact_findings = month_facts(records, month, matrix)
     trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
-    readings = check_readings(home, roster, records, rules_used, kind, as_of)
+    readings = check_readings(home, roster, records, rules_used, kind, as_of, reuse=reuse_checks)
     consumers = ConsumerMonth(home, month, roster, rules_used, records, as_of, before)
     inputs = MonthInputs(
         home,
@@ -300,7 +307,7 @@ def calculate(
     return Calculation(result, response, events, findings, readings, tuple(consumers.certificates))
 
 
-def calculate_basis(basis: Basis, progress: Progress = silent) -> Calculation:
+def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: bool = False) -> Calculation:
     """``calculate`` on a basis."""
     return calculate(
         basis.home,
@@ -311,13 +318,27 @@ def calculate_basis(basis: Basis, progress: Progress = silent) -> Calculation:
         before=basis.before,
         brought=basis.brought(),
         unified=basis.unified(),
+        reuse_checks=reuse_checks,
         progress=progress,
     )
 
 
-def compute_run(basis: Basis, progress: Progress, folder: Path, run_id: UUID) -> Mapping[str, Any]:
-    """Settle a month on its basis into the tables of a run; rows, totals and status for its manifest."""
-    done = calculate_basis(basis, progress)
+def compute_run(
+    basis: Basis,
+    progress: Progress,
+    folder: Path,
+    run_id: UUID,
+    *,
+    checked: list[tuple[str, ...] | None] | None = None,
+) -> Mapping[str, Any]:
+    """Settle a month on its basis into the tables of a run; rows, totals and status for its manifest.
+
+    checked: takes note of the cities whose readings were gone through; where it is given, the checks of cities in
+    which nothing has changed are taken over. Without it everything is computed afresh.
+    """
+    done = calculate_basis(basis, progress, reuse_checks=checked is not None)
+    if checked is not None:
+        checked.append(done.readings.checked)
     _, matrix = basis.rules.settled
     result, response, findings = done.result, done.response, done.findings
     tables = {

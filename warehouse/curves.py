@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
@@ -160,6 +161,35 @@ def curve_inputs(
         return inputs_of(connection, rows)
 
 
+def deliveries_of(
+    home: Home,
+    table: str,
+    first: date,
+    after: date,
+    key: str,
+    groups: Mapping[str, str],
+    as_of: datetime | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """By group, the deliveries with rows of it between the dates, oldest first, whether these still count or not.
+
+    groups: by value of the key column ``key``, its group; rows of other keys are left out. With the rows of one
+    group nothing can have changed while these deliveries are the same.
+    """
+    definition = _curve_definition(table)
+    names = sorted(set(groups.values()))
+    known = pa.array(list(groups), pa.string())
+    group_of = np.array([names.index(groups[one]) for one in groups], dtype=np.int64)
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    files = _files(home, table, first, after, as_of, None)
+    for _, parts in _days(home, definition, files, [key], None, merged=False):
+        for part in parts:
+            keys = part.keys[0]
+            places = pc.index_in(keys, known).drop_null().to_numpy(zero_copy_only=False)
+            for number in np.unique(group_of[places]).tolist():
+                found[names[number]][part.source.file.delivery_id] = part.source.file.age
+    return {name: tuple(sorted(ages, key=ages.__getitem__)) for name, ages in found.items()}
+
+
 def _curve_definition(table: str) -> Table:
     if table not in TABLES or not TABLES[table].is_curve:
         known = ", ".join(name for name, known in TABLES.items() if known.is_curve)
@@ -202,9 +232,18 @@ def _files(
 
 
 def _days(
-    home: Home, definition: Table, plan: _Plan, wanted: Sequence[str], city: str | None
+    home: Home,
+    definition: Table,
+    plan: _Plan,
+    wanted: Sequence[str],
+    city: str | None,
+    *,
+    merged: bool = True,
 ) -> Iterator[tuple[date, list[Part]]]:
-    """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile."""
+    """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile.
+
+    merged: False for every part as it was delivered.
+    """
     # A revision may have moved a row to another city, so with revisions every city has to be looked at.
     whole = city is None or any(file.revised for file in plan.files)
     files = plan.files if whole else [file for file in plan.files if file.city == city]
@@ -219,9 +258,9 @@ def _days(
             asked = [threads.submit(opened.read, *found, number % AHEAD, wanted) for found in groups]
             coming.append(_Coming(day, asked))
             if done:
-                yield done.day, _visible_parts(parts, city)
+                yield done.day, _visible_parts(parts, city) if merged else parts
         for rest in coming:
-            yield rest.day, _visible_parts(rest.parts(), city)
+            yield rest.day, _visible_parts(rest.parts(), city) if merged else rest.parts()
 
 
 class _Coming(NamedTuple):
@@ -282,7 +321,7 @@ class _Opened:
             values, has_missing = _array(read["values"])
         return Part(
             Source(self._home, file, group, read.num_rows),
-            [_one(read[name]) for name in self._keys],
+            [_one(read[name]) for name in self._keys if name in wanted],
             _one(read["quality"]) if "quality" in wanted else None,
             values,
             has_missing,

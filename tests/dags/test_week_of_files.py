@@ -87,6 +87,9 @@ def backfilled(run_dag, week_home):
                 put(week_home.root / "arrivals", f"meter_readings_{WEEK[1]}_late_jinan.csv", late)
             run = run_dag("ingest_meters", {"day": str(day)})
             assert states(run)["deliver", "success"] == 2
+            assert (
+                states(run)["check_readings", "success"] == 2
+            )  # jinan and qingdao, where the meters' owners are
             seen.append(tables(week_home))
     return seen
 

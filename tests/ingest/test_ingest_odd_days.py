@@ -68,7 +68,7 @@ def test_midnight_of_the_next_day_does_not_pass_for_24_00(at, tmp_path):
     labels = [*LABELS[:-1], "0:00"]  # which day it means cannot be told from the header
     receipt = deliver(at, put(tmp_path, "meter_readings.csv", wide(labels, ["1"] * 96)))
     assert receipt.status == "rejected"
-    assert "24:00" in receipt.reason
+    assert receipt.reason.endswith("call the end of the day 24:00.")
 
 
 def test_resolution_may_change_inside_a_month_where_every_row_says_its_minutes(at, tmp_path):

@@ -205,6 +205,7 @@ def test_a_released_row_makes_a_new_draft_that_equals_a_full_rerun_byte_for_byte
 
     (run,) = done.settled
     assert (run.alias, run.previous, done.to_correct) == ("2022-07 draft v2", first.run_id, ())
+    assert done.checked == {"2022-07 draft v2": ("jinan",)}  # the other cities keep what was found in them
     assert settle(at, JULY, force=True).differences == ()  # computed again from nothing: the same bytes
     # another home that is given the same files in the same order, the mended row as a file like any other
     other = home(tmp_path / "other")

@@ -8,34 +8,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from ingest.deliver import deliver, deliver_many
+from ingest.deliver import deliver
 from jobs.month_readings import CheckedReadings, check_month
+from jobs.reading_findings import GAPS, OF_INTERVALS, OF_REGISTERS
 from market.periods import Month
 from market.profiles import profile
 from reports.labels import FINDINGS
-from warehouse.home import Home, create, home
+from warehouse.home import Home, home
 
 HERE = Path(__file__).parent
 FIXTURES = HERE / "fixtures"
-BASE = HERE.parent / "scenarios" / "base"
 BAD = sorted(file for file in FIXTURES.glob("*.csv") if ".good." not in file.name)
 CODES = sorted({file.name.split(".")[0] for file in BAD})
-BLOCKING = {"negative_reading"}
+BLOCKING = {"negative_reading", "missing_reading", "missing_meter_day"}
 INFORMING = {"register_rolled_over"}
-
-
-@pytest.fixture(scope="session")
-def base_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    at = home(tmp_path_factory.mktemp("base_home"))
-    create(at)
-    deliver_many(at, [BASE])
-    return at
 
 
 def checked(base_home: Home, tmp_path: Path, files: list[Path]) -> CheckedReadings:
@@ -46,7 +39,8 @@ def checked(base_home: Home, tmp_path: Path, files: list[Path]) -> CheckedReadin
         shutil.copy(file, named)
         receipt = deliver(at, named)
         assert receipt.status == "accepted", receipt.reason
-    return check_month(at, Month(2022, 7), profile("SD_2022"))
+    found = check_month(at, Month(2022, 7), profile("SD_2022"))
+    return replace(found, findings=(*found.gaps, *found.findings))
 
 
 def test_the_small_month_itself_is_clean(base_home: Home, tmp_path: Path) -> None:
@@ -79,3 +73,15 @@ def test_the_command_lists_what_was_found(
         ("negative_reading", "M-W1")
     ]
     assert "电量为负" in CliRunner().invoke(app, ["readings", "2022-07"]).stdout
+
+
+def test_a_gap_is_counted_point_by_point(base_home: Home, tmp_path: Path) -> None:
+    (gap,) = checked(base_home, tmp_path, [FIXTURES / "missing_reading.meter_readings.csv"]).findings
+    assert gap.evidence["points"] == {"2022-07-20": 3}  # 93 of 96
+    assert "lacks 3 quarter-hours, first on 2022-07-20 (R25)" in gap.sentence
+
+
+def test_every_rule_has_its_defect_and_its_good_sibling() -> None:
+    rules = {*GAPS, *OF_INTERVALS, "reading_flat", "daily_jump", *OF_REGISTERS}
+    good = {file.name.split(".")[0] for file in FIXTURES.glob("*.good.*.csv")}
+    assert set(CODES) == good == rules

@@ -1,0 +1,105 @@
+"""Whose readings are checked together: the meters of one city, with what their checks rest on.
+
+A meter is checked where its owner is, a sub-meter where its main meter is (R16 compares the two); a meter that
+nobody settles is the province's. No rule looks beyond its scope, so what was found in one city stays true while
+nothing of that city has changed; ``Scope.key`` is the fingerprint of all it rests on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from importlib.metadata import version as installed_version
+
+import pandas as pd
+
+from jobs.roster import Roster
+from market.profiles import RuleProfile
+from market.tables import ParticipantKind
+from warehouse.curve_files import PROVINCE
+from warehouse.curves import deliveries_of
+from warehouse.home import Home
+
+RECORDS = ("participants", "meters", "registers")
+FORM = 1  # of what is kept; another number makes every kept check stale
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One city's checks: its meters, and the fingerprint of everything that decides what they find."""
+
+    city: str
+    meter_ids: frozenset[str]
+    key: str
+
+
+def scopes(
+    home: Home,
+    roster: Roster,
+    records: Mapping[str, pd.DataFrame],
+    profile: RuleProfile,
+    kind: str,
+    spans: Sequence[tuple[date, date]],
+    as_of: datetime | None,
+) -> list[Scope]:
+    """Every scope of the month, by city. records: RECORDS; kind: of the run; spans: the days that checks may read."""
+    city_of = scope_of_meters(roster, records["meters"])
+    if not city_of:
+        return []
+    delivered: dict[str, list[object]] = defaultdict(list)
+    for first, after in spans:
+        found = deliveries_of(home, "meter_readings", first, after, "meter_id", city_of, as_of)
+        for city, deliveries in found.items():
+            delivered[city].append([str(first), str(after), deliveries])
+    assert profile.readings is not None  # noqa: S101  who asks has limits
+    rules = profile.readings.model_dump_json()
+    common = [FORM, installed_version("gridsettle"), str(roster.month), kind, rules]
+    by_city: dict[str, set[str]] = defaultdict(set)
+    for meter, city in city_of.items():
+        by_city[city].add(meter)
+    made = []
+    for city, meters in sorted(by_city.items()):
+        mine = restricted(records, meters)
+        text = json.dumps([*common, city, delivered[city]]) + "".join(
+            mine[table].to_json(orient="values", default_handler=str) for table in RECORDS
+        )
+        made.append(Scope(city, frozenset(meters), sha256(text.encode()).hexdigest()))
+    return made
+
+
+def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
+    """By meter, the city in which it is checked."""
+    owner: dict[str, str] = {}
+    for span in roster.spans:
+        owner |= dict(zip(span.meter_ids, span.participant.tolist(), strict=True))
+    own = {meter: roster.city[roster.metered[place]] or PROVINCE for meter, place in owner.items()}
+    main = {sub: of for sub, of in zip(meters["meter_id"], meters["main_meter_id"], strict=True) if of}
+
+    def root(meter: str) -> str:
+        seen = {meter}
+        while (above := main.get(meter)) is not None and above not in seen:
+            seen.add(above)
+            meter = above
+        return min(seen) if above in seen else meter
+
+    return {
+        meter: own.get(root(meter), own.get(meter, PROVINCE)) for meter in sorted(set(meters["meter_id"]))
+    }
+
+
+def restricted(records: Mapping[str, pd.DataFrame], meter_ids: Collection[str]) -> dict[str, pd.DataFrame]:
+    """The records of some meters: their rows, reads and owners, with the grid company, and no contract."""
+    meters, people = records["meters"], records["participants"]
+    mine = meters[meters["meter_id"].isin(meter_ids)]
+    owners = people["participant_id"].isin(mine["participant_id"])
+    registers = records["registers"]
+    return {
+        "meters": mine,
+        "participants": people[owners | (people["kind"] == ParticipantKind.GRID_COMPANY)],
+        "registers": registers[registers["meter_id"].isin(meter_ids)],
+        "contracts": records["contracts"].iloc[:0],
+    }
