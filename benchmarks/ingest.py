@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMS = ("parquet", "csv", "long", "xlsx")
-MOST = {"xlsx": 1}
+MOST = {"xlsx": 10}
 METERS = 2000
 MILLION = 1_000_000
 ANY_DAY = b"YYYY-MM-DD"

@@ -30,10 +30,14 @@ FORM = 1  # of what is kept; another number makes every kept check stale
 
 @dataclass(frozen=True)
 class Scope:
-    """One city's checks: its meters, and the fingerprint of everything that decides what they find."""
+    """One city's checks: its meters, and the fingerprint of everything that decides what they find.
+
+    partitions: of the curves, all in which readings of its meters stand.
+    """
 
     city: str
     meter_ids: frozenset[str]
+    partitions: frozenset[str]
     key: str
 
 
@@ -51,10 +55,12 @@ def scopes(
     if not city_of:
         return []
     delivered: dict[str, list[object]] = defaultdict(list)
+    partitions: dict[str, frozenset[str]] = defaultdict(frozenset)
     for first, after in spans:
         found = deliveries_of(home, "meter_readings", first, after, "meter_id", city_of, as_of)
-        for city, deliveries in found.items():
-            delivered[city].append([str(first), str(after), deliveries])
+        for city, stands in found.items():
+            delivered[city].append([str(first), str(after), stands.deliveries])
+            partitions[city] |= stands.partitions
     assert profile.readings is not None  # noqa: S101  who asks has limits
     rules = profile.readings.model_dump_json()
     common = [FORM, installed_version("gridsettle"), str(roster.month), kind, rules]
@@ -64,10 +70,9 @@ def scopes(
     made = []
     for city, meters in sorted(by_city.items()):
         mine = restricted(records, meters)
-        text = json.dumps([*common, city, delivered[city]]) + "".join(
-            mine[table].to_json(orient="values", default_handler=str) for table in RECORDS
-        )
-        made.append(Scope(city, frozenset(meters), sha256(text.encode()).hexdigest()))
+        rows = [mine[table].astype(str).to_numpy().tolist() for table in RECORDS]
+        text = json.dumps([*common, city, delivered[city], rows])
+        made.append(Scope(city, frozenset(meters), partitions[city], sha256(text.encode()).hexdigest()))
     return made
 
 

@@ -104,4 +104,4 @@ def _estimate(said: dict[str, Any]) -> Estimate:
 
 
 def _file(home: Home, month: Month, key: str) -> Path:
-    return home.root / "checks" / str(month) / f"{key}.json"
+    return home.checks / str(month) / f"{key}.json"

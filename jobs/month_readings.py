@@ -77,7 +77,8 @@ def check_readings(
         meters = frozenset().union(*(scope.meter_ids for scope in stale))
         mine = restricted(records, meters)
         some = Roster(roster.month, mine["participants"], mine["meters"], mine["contracts"])
-        found = _checked(home, some, mine, profile, kind, as_of)
+        there = home.within(frozenset().union(*(scope.partitions for scope in stale)))
+        found = _checked(there, some, mine, profile, kind, as_of)
         for scope in stale:
             one = Checked(
                 tuple(finding for finding in found.findings if finding.subject in scope.meter_ids),

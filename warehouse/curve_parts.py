@@ -8,6 +8,8 @@ speaks of its whole day (decision 0033).
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,8 +100,9 @@ class Part:
         at = {int(row): place for place, row in enumerate(places.tolist()) if row in merged}
         if at:
             texts = [] if quality is None else quality.to_pylist()
+            values[list(at.values())] = [merged[row].values for row in at]
             for row, place in at.items():
-                values[place], texts[place] = merged[row].values, merged[row].quality
+                texts[place] = merged[row].quality
             quality = pa.array(texts, pa.string())
         return Part(
             replace(self.source, rows=len(places), kept=places),
@@ -165,7 +168,8 @@ def newest_win(parts: list[Part]) -> list[Part]:
     bounds = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
     # Readings come in parts; the rows of other tables, and a reading without its values, stand for the whole day.
     made = _merged(by_age, bounds, codes, newest, kept) if _has_values(by_age) else {}
-    hosts = {row: _host(by_age, bounds, one) for row, one in made.items()}
+    first_of = {id(part.source): first for part, (first, _) in zip(by_age, bounds, strict=True)}
+    hosts = {row: _host(first_of, one) for row, one in made.items()}
     for row, host in hosts.items():
         kept[row] = False
         kept[host] = True
@@ -198,9 +202,11 @@ def _merged(
             for part, bound in zip(by_age, bounds, strict=True)
         ]
     )
-    silent = ~speaks(values, qualities)
+    own = speaks(values, qualities)
+    silent = ~own
     if not silent.any():
         return {}
+    said_as = qualities.to_pylist()
     place_of = np.full(int(codes.max()) + 1, -1, dtype=np.int64)
     place_of[codes[tops]] = np.arange(len(tops))
     values = values.copy()
@@ -215,16 +221,15 @@ def _merged(
         taken = silent[at] & speaks(part.values[mine], texts)
         values[at] = np.where(taken, part.values[mine], values[at])
         silent[at] &= ~taken
+        words, mine_at, at_row = texts.to_pylist(), mine.tolist(), at.tolist()
         for row in np.flatnonzero(taken.any(axis=1)).tolist():
-            piece = Piece(part.source, int(mine[row]), taken[row])
-            pieces[int(at[row])].append((piece, texts[row].as_py()))
+            pieces[at_row[row]].append((Piece(part.source, mine_at[row], taken[row]), words[row]))
     result = {}
     for place, older in pieces.items():
         top = int(tops[place])
-        number = next(n for n, (first, after) in enumerate(bounds) if first <= top < after)
-        own = ~np.logical_or.reduce([piece.periods for piece, _ in older])
-        newest_piece = Piece(by_age[number].source, top - bounds[number][0], own)
-        together = [(newest_piece, qualities[place].as_py()), *older]
+        number = bisect_right(bounds, (top, sys.maxsize)) - 1
+        newest_piece = Piece(by_age[number].source, top - bounds[number][0], own[place])
+        together = [(newest_piece, said_as[place]), *older]
         result[top] = _Merged(
             values[place], _quality(values[place], together), tuple(piece for piece, _ in together)
         )
@@ -246,7 +251,7 @@ def _quality(values: IntArray, pieces: Sequence[tuple[Piece, str]]) -> str:
     return of_day(places, np.asarray(values != MISSING))
 
 
-def _host(by_age: Sequence[Part], bounds: Sequence[tuple[int, int]], one: _Merged) -> int:
+def _host(first_of: Mapping[int, int], one: _Merged) -> int:
     """The row that carries a merged one: of its pieces in the newest one's city that of the smallest delivery.
 
     So the place of a row, too, does not depend on the order in which its pieces came.
@@ -254,8 +259,7 @@ def _host(by_age: Sequence[Part], bounds: Sequence[tuple[int, int]], one: _Merge
     city = one.pieces[0].source.file.city
     there = [piece for piece in one.pieces if piece.source.file.city == city]
     chosen = min(there, key=lambda piece: piece.source.file.delivery_id)
-    number = next(n for n, part in enumerate(by_age) if part.source is chosen.source)
-    return bounds[number][0] + chosen.place
+    return first_of[id(chosen.source)] + chosen.place
 
 
 def _key_text(keys: Sequence[pa.StringArray]) -> pa.StringArray:

@@ -109,6 +109,13 @@ class CurveDay:
         raise IndexError(f"Row {row} does not exist; {self.date} has the rows 0 to {len(self.values) - 1}.")
 
 
+class Stands(NamedTuple):
+    """Where rows stand: the deliveries that brought them, oldest first, and the city partitions."""
+
+    deliveries: tuple[str, ...]
+    partitions: frozenset[str]
+
+
 def curve_days(
     home: Home,
     table: str,
@@ -169,8 +176,8 @@ def deliveries_of(
     key: str,
     groups: Mapping[str, str],
     as_of: datetime | None = None,
-) -> dict[str, tuple[str, ...]]:
-    """By group, the deliveries with rows of it between the dates, oldest first, whether these still count or not.
+) -> dict[str, Stands]:
+    """By group, where rows of it stand between the dates, whether they still count or not.
 
     groups: by value of the key column ``key``, its group; rows of other keys are left out. With the rows of one
     group nothing can have changed while these deliveries are the same.
@@ -179,15 +186,20 @@ def deliveries_of(
     names = sorted(set(groups.values()))
     known = pa.array(list(groups), pa.string())
     group_of = np.array([names.index(groups[one]) for one in groups], dtype=np.int64)
-    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    ages: dict[str, dict[str, int]] = {name: {} for name in names}
+    cities: dict[str, set[str]] = {name: set() for name in names}
     files = _files(home, table, first, after, as_of, None)
     for _, parts in _days(home, definition, files, [key], None, merged=False):
         for part in parts:
             keys = part.keys[0]
             places = pc.index_in(keys, known).drop_null().to_numpy(zero_copy_only=False)
             for number in np.unique(group_of[places]).tolist():
-                found[names[number]][part.source.file.delivery_id] = part.source.file.age
-    return {name: tuple(sorted(ages, key=ages.__getitem__)) for name, ages in found.items()}
+                ages[names[number]][part.source.file.delivery_id] = part.source.file.age
+                cities[names[number]].add(part.source.file.city)
+    return {
+        name: Stands(tuple(sorted(ages[name], key=ages[name].__getitem__)), frozenset(cities[name]))
+        for name in names
+    }
 
 
 def _curve_definition(table: str) -> Table:
@@ -227,6 +239,7 @@ def _files(
     files = [
         File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised)
         for age, row in enumerate(rows)
+        if home.partitions is None or row.city in home.partitions
     ]
     return _Plan(first, after, sorted(files, key=lambda file: (file.city, file.delivery_id)))
 

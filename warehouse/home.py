@@ -41,15 +41,24 @@ class HomeNotReadyError(RuntimeError):
 class Home:
     """The folders of one installation. Nothing is created by naming it; ``create`` does that.
 
-    sees: the deliveries that readers of records and curves see; None for all of them.
+    sees: the deliveries that readers of records and curves see; None for all of them. partitions: the city partitions
+    that readers of curves open; None for all.
     """
 
     root: Path
     sees: Sight | None = None
+    partitions: frozenset[str] | None = None
 
     def seeing(self, sight: Sight | None) -> Home:
         """The same home, of which readers see these deliveries only."""
         return replace(self, sees=sight)
+
+    def within(self, partitions: frozenset[str]) -> Home:
+        """The same home, of whose curves only these city partitions are opened.
+
+        For whoever knows that all he looks for has always stood there; of anything else old values may show.
+        """
+        return replace(self, partitions=partitions)
 
     @property
     def database_url(self) -> str:
@@ -86,6 +95,11 @@ class Home:
     def reports(self) -> Path:
         """What people read, one folder a run."""
         return self.root / "reports"
+
+    @property
+    def checks(self) -> Path:
+        """What the checks of readings found, by month and fingerprint; may be removed at any time."""
+        return self.root / "checks"
 
     @property
     def users(self) -> Path:

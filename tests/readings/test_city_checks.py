@@ -21,6 +21,7 @@ JULY, RULES = Month(2022, 7), profile("SD_2022")
 HEAD = f"meter_id,date,quality,{','.join(LABELS)}\n"
 TABLES = ("participants", "meters", "registers", "contracts")
 FIXTURES = Path(__file__).parent / "fixtures"
+BASE = Path(__file__).parent.parent / "scenarios" / "base"
 
 
 @pytest.fixture
@@ -92,3 +93,14 @@ def test_a_city_checked_after_its_delivery_is_not_checked_again_by_the_run(at: H
     records = {table: read_records(at, table) for table in TABLES}
     roster = Roster(JULY, records["participants"], records["meters"], records["contracts"])
     assert check_readings(at, roster, records, RULES, "draft", None, reuse=True).checked == ("qingdao",)
+
+
+def test_a_meter_whose_owner_has_moved_is_found_where_its_readings_stand(at: Home, tmp_path: Path) -> None:
+    people = (BASE / "participants.csv").read_text("utf-8-sig").splitlines()
+    moved = [row.replace(",qingdao,", ",jinan,") for row in people if row.startswith("T1,")]
+    (tmp_path / "participants.csv").write_text("\n".join([people[0], *moved]) + "\n")
+    assert deliver(at, tmp_path / "participants.csv").revised == 1
+    bring(at, tmp_path, "M-T1,2022-07-09,missing," + "," * 95 + "\n", "meter_readings_moved.csv")
+    found = checked(at, reuse=True, cities=["jinan"])
+    assert {one.meter_id for one in found.estimates} >= {"M-T1"}
+    assert as_text(checked(at, reuse=True)) == as_text(checked(at))
