@@ -67,10 +67,12 @@ def scopes(
     by_city: dict[str, set[str]] = defaultdict(set)
     for meter, city in city_of.items():
         by_city[city].add(meter)
+    texts = {table: records[table].astype(str) for table in RECORDS}
+    plain = {**records, **texts}
     made = []
     for city, meters in sorted(by_city.items()):
-        mine = restricted(records, meters)
-        rows = [mine[table].astype(str).to_numpy().tolist() for table in RECORDS]
+        mine = restricted(plain, meters)
+        rows = [mine[table].to_numpy().tolist() for table in RECORDS]
         text = json.dumps([*common, city, delivered[city], rows])
         made.append(Scope(city, frozenset(meters), partitions[city], sha256(text.encode()).hexdigest()))
     return made

@@ -177,25 +177,24 @@ def deliveries_of(
     groups: Mapping[str, str],
     as_of: datetime | None = None,
 ) -> dict[str, Stands]:
-    """By group, where rows of it stand between the dates, whether they still count or not.
+    """By group, where rows of it stand in files that reach between the dates, whether they still count or not.
 
     groups: by value of the key column ``key``, its group; rows of other keys are left out. With the rows of one
     group nothing can have changed while these deliveries are the same.
     """
-    definition = _curve_definition(table)
+    _curve_definition(table)
     names = sorted(set(groups.values()))
     known = pa.array(list(groups), pa.string())
     group_of = np.array([names.index(groups[one]) for one in groups], dtype=np.int64)
     ages: dict[str, dict[str, int]] = {name: {} for name in names}
     cities: dict[str, set[str]] = {name: set() for name in names}
-    files = _files(home, table, first, after, as_of, None)
-    for _, parts in _days(home, definition, files, [key], None, merged=False):
-        for part in parts:
-            keys = part.keys[0]
-            places = pc.index_in(keys, known).drop_null().to_numpy(zero_copy_only=False)
-            for number in np.unique(group_of[places]).tolist():
-                ages[names[number]][part.source.file.delivery_id] = part.source.file.age
-                cities[names[number]].add(part.source.file.city)
+    for file in _files(home, table, first, after, as_of, None).files:
+        with pq.ParquetFile(home.curves / file.path, read_dictionary=[key]) as opened:
+            keys = _one(opened.read(columns=[key])[key].unify_dictionaries()).dictionary
+        places = pc.index_in(keys, known).drop_null().to_numpy(zero_copy_only=False)
+        for number in np.unique(group_of[places]).tolist():
+            ages[names[number]][file.delivery_id] = file.age
+            cities[names[number]].add(file.city)
     return {
         name: Stands(tuple(sorted(ages[name], key=ages[name].__getitem__)), frozenset(cities[name]))
         for name in names
@@ -250,13 +249,8 @@ def _days(
     plan: _Plan,
     wanted: Sequence[str],
     city: str | None,
-    *,
-    merged: bool = True,
 ) -> Iterator[tuple[date, list[Part]]]:
-    """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile.
-
-    merged: False for every part as it was delivered.
-    """
+    """Every day that has rows, with its parts after the newest has won; the next days are read meanwhile."""
     # A revision may have moved a row to another city, so with revisions every city has to be looked at.
     whole = city is None or any(file.revised for file in plan.files)
     files = plan.files if whole else [file for file in plan.files if file.city == city]
@@ -271,9 +265,9 @@ def _days(
             asked = [threads.submit(opened.read, *found, number % AHEAD, wanted) for found in groups]
             coming.append(_Coming(day, asked))
             if done:
-                yield done.day, _visible_parts(parts, city) if merged else parts
+                yield done.day, _visible_parts(parts, city)
         for rest in coming:
-            yield rest.day, _visible_parts(rest.parts(), city) if merged else rest.parts()
+            yield rest.day, _visible_parts(rest.parts(), city)
 
 
 class _Coming(NamedTuple):
@@ -334,7 +328,7 @@ class _Opened:
             values, has_missing = _array(read["values"])
         return Part(
             Source(self._home, file, group, read.num_rows),
-            [_one(read[name]) for name in self._keys if name in wanted],
+            [_one(read[name]) for name in self._keys],
             _one(read["quality"]) if "quality" in wanted else None,
             values,
             has_missing,
