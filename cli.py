@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from commands import versions as versions  # noqa: PLC0414 - adds its commands to run
+from commands.audit import audit
 from commands.bid import bid_app
 from commands.case import case_app
 from commands.charge import charge_app
@@ -40,7 +41,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 life_commands(run_app)
-for command in (report, paths, clear, clock, readings, reconcile, review):
+for command in (report, paths, clear, clock, readings, audit, reconcile, review):
     app.command()(command)
 
 

@@ -45,6 +45,7 @@ NAMED = {
     "capacity_available": Cause.POSITION,
     "contracts": Cause.CONTRACT,
     "contract_curves": Cause.CONTRACT,
+    "contract_records": Cause.CONTRACT,
     "packages": Cause.CONTRACT,
     "package_choices": Cause.CONTRACT,
     "trades": Cause.CONTRACT,

@@ -35,7 +35,7 @@ from settlement.retail.monthly import basic_fee, green_certificates, power_facto
 from settlement.retail.packages import Certificates, Choice, Package
 from settlement.retail.tariffs import Tariff, TariffBook
 from settlement.retail.time_of_use import PERIOD_NAMES
-from settlement.retail.use import Customer, Span
+from settlement.retail.use import ConsumerUse, Customer, Span
 from warehouse.home import Home
 from warehouse.run_tables import GREEN_CERTIFICATES
 from warehouse.runs import Run
@@ -69,6 +69,7 @@ class ConsumerMonth:
         self.active = profile.consumer is not None and bool(self.tariffs) and bool(self.consumers)
         self._odd: list[Finding] = []
         self.certificates: list[tuple[str, Certificates | None]] = []
+        self.use: ConsumerUse | None = None  # once billed
 
     @cached_property
     def collector(self) -> UseCollector | None:
@@ -101,7 +102,7 @@ class ConsumerMonth:
                 self._records["maximum_demand"], valid_in(self._records["meters"], self._month), self._month
             ),
         )
-        spans = self._spans()
+        self.use, spans = use, self._spans()
         bills = energy_bills(use, spans, self.tariffs, rules)
         basic_fee(bills, spans, rules)
         power_factor(bills, spans, rules)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from jobs.accepted import Accepted, accepted_day, measured_wh
 from jobs.roster import OUTSIDE, DayRoster, Index, Roster
-from market.curves import MISSING, is_missing
+from market.curves import MISSING, filled, is_missing
 from market.money import IntArray, half_up_array, scaled
 from market.periods import LABELS, PERIODS, Month
 from market.profiles import ProvincialRules, on
@@ -104,6 +104,7 @@ class MonthInputs:
         self.span_energy, self.span_measured = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.span_incomplete = np.zeros(shape, np.bool_)
         self.kept: dict[date, MarketDay] = {}
+        self.contract_wh: dict[str, int | None] = {}  # of the days seen; None where a quarter-hour is missing
         self._gaps: dict[Gap, list[date]] = defaultdict(list)
         self._price_gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._price_limits: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -310,7 +311,14 @@ class MonthInputs:
             "missing_contract_curve",
             roster.buyer_ids,
         )
+        self._sum_contracts(roster, quantity)
         return Contracts(quantity, roster.contract_price, roster.buyer, roster.seller)
+
+    def _sum_contracts(self, roster: DayRoster, quantity: IntArray) -> None:
+        sums, gaps = filled(quantity).sum(axis=1).tolist(), is_missing(quantity).any(axis=1).tolist()
+        for contract, wh, gap in zip(roster.contract_ids, sums, gaps, strict=True):
+            before = self.contract_wh.get(contract, 0)
+            self.contract_wh[contract] = None if gap or before is None else before + wh
 
     def _aligned(
         self,

@@ -52,6 +52,7 @@ class FindingNow:
     state: str
     by: str | None = None
     reason: str | None = None
+    seq: int = 0  # of the act that closed it
 
 
 def findings(home: Home, name: str) -> list[FindingNow]:
@@ -68,7 +69,7 @@ def findings(home: Home, name: str) -> list[FindingNow]:
             seen.append(
                 FindingNow(row, "open")
                 if done is None
-                else FindingNow(row, done.deed, done.person, done.reason)
+                else FindingNow(row, done.deed, done.person, done.reason, done.seq)
             )
     return seen
 

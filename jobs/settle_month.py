@@ -6,7 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,6 +19,7 @@ import pandas as pd
 
 from jobs import access, actor
 from jobs.accepted import ESTIMATES
+from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
 from jobs.basis import Basis, posted_into
 from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
@@ -69,6 +70,7 @@ MONTH_RECORDS = (
     "standards",
     "registers",
     "manual_adjustments",
+    CONTRACT_RECORDS,
     *CONSUMER_RECORDS,
 )
 LOCK = "settlement"
@@ -228,6 +230,7 @@ class Calculation:
     findings: tuple[Finding, ...]
     readings: CheckedReadings
     certificates: tuple[tuple[str, Certificates | None], ...] = ()
+    looked_at: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def calculate(
@@ -284,10 +287,22 @@ def calculate(
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
-    by_hand = adjustments(valid_in(records["manual_adjustments"], month), roster.kind, month)
+    by_hand = adjustments(
+        valid_in(records["manual_adjustments"], month),
+        roster.kind,
+        month,
+        {charge.code for charge in matrix.charges},
+    )
     amounts = [*response.amounts, *by_hand.amounts]
     result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts, brought)
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings)
+    missing = _missing_lines(result)
+    closed = not missing and not {"pool_without_key", "fund_unknown"} & {
+        one.code for one in (*result.findings, *bill_findings)
+    }
+    audited = AuditedMonth(
+        roster, records, result, response, consumers.use, inputs.contract_wh, brought, closed
+    )
     findings = (
         *result.findings,
         *fact_findings,
@@ -301,10 +316,19 @@ def calculate(
         *by_hand.findings,
         *_kind_findings(roster, records["meters"]),
         *bill_findings,
-        *_missing_lines(result),
+        *missing,
+        *audit_findings(audited, rules_used),
         *([] if unified is None else [_error_tariff(month)]),
     )
-    return Calculation(result, response, events, findings, readings, tuple(consumers.certificates))
+    return Calculation(
+        result,
+        response,
+        events,
+        findings,
+        readings,
+        tuple(consumers.certificates),
+        looked_at(audited, rules_used),
+    )
 
 
 def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: bool = False) -> Calculation:
@@ -354,6 +378,7 @@ def compute_run(
         run_tables.GREEN_CERTIFICATES: run_tables.certificates_table(done.certificates),
         "findings.parquet": run_tables.findings_table(findings, run_id),
         CORRECTIONS: differences_table(basis.brought()),
+        run_tables.AUDIT: run_tables.audit_table(done.looked_at),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)

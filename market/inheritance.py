@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LISTS = ("accounts", "transfers", "charges")
-BY_NAME = ("provincial", "consumer", "readings", "reconcile")
+BY_NAME = ("provincial", "consumer", "readings", "reconcile", "audit")
 
 
 def extended(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

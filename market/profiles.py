@@ -1,8 +1,8 @@
 """Rule profiles: the market's rules as dated data (architecture §2, rulings 2, 15).
 
 A profile is a folder under ``data/reference/profiles``: ``rules.yaml`` and, for a provincial one,
-``charges.yaml``, ``clock.yaml``, ``readings.yaml``, ``reconcile.yaml`` and, for the bills of the second layer,
-``consumer.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``; a value
+``charges.yaml``, ``clock.yaml``, ``readings.yaml``, ``reconcile.yaml``, ``audit.yaml`` and, for the bills of
+the second layer, ``consumer.yaml``. Every value is written as ``{value, unit, clause, valid_from[, valid_to], certainty}``; a value
 without its clause is refused. A rule that can change inside a month is a list of such entries.
 """
 
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from market.audit_rules import AuditRules
 from market.clock import Clock
 from market.consumer import ConsumerRules
 from market.dated import Certainty as Certainty  # noqa: PLC0414 - this module offers them too
@@ -287,6 +288,7 @@ class RuleProfile(Strict):
     consumer: ConsumerRules | None = None
     readings: ReadingRules | None = None
     reconcile: ReconcileRules | None = None
+    audit: AuditRules | None = None
 
     @model_validator(mode="after")
     def _policy_has_payers(self) -> RuleProfile:
@@ -313,6 +315,7 @@ class RuleProfile(Strict):
             for part, rules in (
                 ("readings", self.readings),
                 ("reconcile", self.reconcile),
+                ("audit", self.audit),
             )
             if rules is not None
         }
@@ -437,7 +440,7 @@ def profile(name: str) -> RuleProfile:
     return RuleProfile.model_validate({**content, "name": name, "sha256": digest})
 
 
-PARTS = ("rules", "charges", "clock", "consumer", "readings", "reconcile")
+PARTS = ("rules", "charges", "clock", "consumer", "readings", "reconcile", "audit")
 
 
 def _yaml(text: bytes) -> Any:
@@ -456,7 +459,7 @@ def _read(name: str) -> tuple[dict[str, Any], list[bytes]]:
     content: dict[str, Any] = _yaml(texts["rules"])
     if "charges" in texts:
         content["matrix"] = _yaml(texts["charges"])
-    for part in ("clock", "readings", "reconcile"):
+    for part in ("clock", "readings", "reconcile", "audit"):
         if part in texts:
             content[part] = _yaml(texts[part])
     if "consumer" in texts:

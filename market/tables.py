@@ -125,6 +125,8 @@ TARIFF_COMPONENTS = (*PRICE_COMPONENTS, "basic_demand", "basic_capacity")
 TARIFF_UNITS = ("cny_per_kwh", "cny_per_kw_month", "cny_per_kva_month")
 PACKAGE_KINDS = ("fixed", "spot_linked", "mixed", "reference_linked")
 BASIC_FEES = ("demand", "capacity")
+PARTICIPANT_KEYS = ("city", "node", "voltage_kv", "capacity_kva", "tariff_class", "retailer_id")
+SIDES = ("seller", "buyer")
 
 
 def _text(name: str, references: str | None = None, required: bool = True) -> Column:
@@ -208,6 +210,18 @@ _ALL = (
         (_text("contract_id", references="contracts"), _DATE),
         curve_unit="MWh",
         curve_decimals=6,
+        depends_on=("contracts",),
+    ),
+    Table(
+        "contract_records",  # what each side registered for a month: contract energy and price
+        ("contract_id", "side", "month"),
+        (
+            _text("contract_id", references="contracts"),
+            _code("side", SIDES),
+            Column("month", Kind.MONTH),
+            _decimal("energy_mwh", 6),
+            _decimal("price_cny_per_mwh", 3),
+        ),
         depends_on=("contracts",),
     ),
     Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reports.audit_words import AUDIT_FINDINGS, AUDIT_WORDS
 from reports.finding_sentences import in_chinese
 from reports.reading_words import READING_FINDINGS
 from reports.reconcile_words import RECONCILE_FINDINGS, RECONCILE_WORDS
@@ -298,6 +299,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Every figure on this page comes from the run named above; the fingerprint is a hash over the hashes of its files.",
     ),
     **RECONCILE_WORDS,
+    **AUDIT_WORDS,
 }
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -497,6 +499,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "unsettled_meter_readings": ("读数无归属", "readings settled by nobody"),
     "unsettled_positions": ("申报无归属", "position settled by nobody"),
     **READING_FINDINGS,
+    **AUDIT_FINDINGS,
     **RECONCILE_FINDINGS,
 }
 

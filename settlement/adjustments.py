@@ -6,7 +6,7 @@ sides; it is a blocking finding of the run until the person it names as approver
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,16 +29,18 @@ class ByHand:
     findings: tuple[Finding, ...]
 
 
-def adjustments(rows: pd.DataFrame, kinds: Mapping[str, str], month: Month) -> ByHand:
+def adjustments(
+    rows: pd.DataFrame, kinds: Mapping[str, str], month: Month, charges: Collection[str]
+) -> ByHand:
     """Adjustments that hold in the month, by id: fen charged to the payer and credited to the payee.
 
-    rows: the table manual_adjustments, amount_cny > 0; kinds: participant -> kind in the month. One that cannot be
-    posted is a finding and moves nothing.
+    rows: the table manual_adjustments, amount_cny > 0; kinds: participant -> kind in the month; charges: codes of the
+    profile, one of which it adjusts. One that cannot be posted is a finding and moves nothing.
     """
     amounts: list[EventAmount] = []
     findings: list[Finding] = []
     for row in rows.sort_values(["adjustment_id", "valid_from"], kind="stable").to_dict("records"):
-        fault = _fault(row, kinds)
+        fault = _fault(row, kinds, charges)
         if fault is not None:
             findings.append(_finding(REFUSED, Severity.REVIEW, row, f"is not posted: {fault}"))
             continue
@@ -59,17 +61,18 @@ def adjustments(rows: pd.DataFrame, kinds: Mapping[str, str], month: Month) -> B
     return ByHand(tuple(amounts), tuple(findings))
 
 
-def _fault(row: Mapping[Any, Any], kinds: Mapping[str, str]) -> str | None:
+def _fault(row: Mapping[Any, Any], kinds: Mapping[str, str], charges: Collection[str]) -> str | None:
     strangers = [who for who in (row["payer_id"], row["payee_id"]) if who not in kinds]
-    if strangers:
-        return f"{', '.join(strangers)} is no participant of the month"
-    if row["payer_id"] == row["payee_id"]:
-        return "payer and payee are the same"
-    if row["amount_cny"] <= 0:
-        return "the amount must be above zero; turn payer and payee round instead"
-    if row["approver"] == row["entered_by"]:
-        return f"{row['approver']} entered it and cannot be its approver"
-    return None
+    unsaid = [name for name in ("reason", "evidence") if not row[name].strip()]
+    faults = (
+        (bool(strangers), f"{', '.join(strangers)} is no participant of the month"),
+        (row["payer_id"] == row["payee_id"], "payer and payee are the same"),
+        (row["amount_cny"] <= 0, "the amount must be above zero; turn payer and payee round instead"),
+        (row["charge_code"] not in charges, f"{row['charge_code']} is no charge of the profile"),
+        (bool(unsaid), f"it has no {' and no '.join(unsaid)}"),
+        (row["approver"] == row["entered_by"], f"{row['approver']} entered it and cannot be its approver"),
+    )
+    return next((said for holds, said in faults if holds), None)
 
 
 def _finding(code: str, severity: Severity, row: Mapping[Any, Any], said: str) -> Finding:

@@ -25,6 +25,7 @@ from settlement.retail.packages import Certificates
 
 SCHEMA_VERSION = "1"
 GREEN_CERTIFICATES = "green_certificates.parquet"
+AUDIT = "audit.parquet"
 ENERGY = pa.decimal128(18, 6)
 PRICE = pa.decimal128(18, 6)
 AMOUNT = pa.decimal128(18, 2)
@@ -224,6 +225,16 @@ def findings_table(findings: Sequence[Finding], run_id: UUID) -> pa.Table:
             "amount_at_stake_cny": decimals_or_null(
                 [finding.amount_at_stake_fen for finding in ordered], AMOUNT
             ),
+        }
+    )
+
+
+def audit_table(looked_at: Mapping[str, int | None]) -> pa.Table:
+    """rule_id, looked_at: how many subjects each audit rule was asked about, null where it is not counted."""
+    return pa.table(
+        {
+            "rule_id": pa.array(sorted(looked_at), pa.string()),
+            "looked_at": pa.array([looked_at[rule] for rule in sorted(looked_at)], pa.int64()),
         }
     )
 

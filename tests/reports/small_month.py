@@ -202,9 +202,11 @@ def changed(lines: Sequence[Line], who: str, code: str, **values: Any) -> list[L
     ]
 
 
-def add_run(at: Home, lines: Sequence[Line], version: int, previous: str | None) -> Run:
+def add_run(
+    at: Home, lines: Sequence[Line], version: int, previous: str | None, findings: Sequence[Finding] = ()
+) -> Run:
     """A visible run in a home, written the way the settlement job does it."""
-    tables = arrow(lines)
+    tables = arrow(lines, findings)
 
     def compute(folder: Path, _: UUID) -> Mapping[str, Any]:
         rows = {

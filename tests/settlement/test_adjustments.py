@@ -22,7 +22,7 @@ ROW = {
 
 
 def of(**changes):
-    return adjustments(pd.DataFrame([ROW | changes]), KINDS, JULY)
+    return adjustments(pd.DataFrame([ROW | changes]), KINDS, JULY, {"energy_real_time"})
 
 
 def test_the_payer_is_charged_what_the_payee_is_credited():
@@ -45,6 +45,9 @@ def test_it_blocks_the_run_until_the_person_it_names_approves_it():
         ({"amount_cny": Decimal("-1.00")}, "above zero"),
         ({"amount_cny": Decimal("0.00")}, "above zero"),
         ({"approver": "wang"}, "cannot be its approver"),
+        ({"charge_code": "energy"}, "energy is no charge of the profile"),
+        ({"reason": " "}, "it has no reason"),
+        ({"evidence": " "}, "it has no evidence"),
     ],
 )
 def test_one_that_cannot_be_posted_moves_nothing_and_says_why(changes, said):
@@ -56,5 +59,5 @@ def test_one_that_cannot_be_posted_moves_nothing_and_says_why(changes, said):
 
 
 def test_a_month_without_adjustments_has_none():
-    done = adjustments(pd.DataFrame([ROW]).iloc[:0], KINDS, JULY)
+    done = adjustments(pd.DataFrame([ROW]).iloc[:0], KINDS, JULY, ())
     assert (done.amounts, done.findings) == ((), ())
