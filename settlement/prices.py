@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 import numpy as np
 
 from market.curves import MISSING, is_missing
-from market.money import IntArray, half_up_ratio, wide_sum
+from market.money import IntArray, half_up_ratio
 from market.periods import PERIODS, PERIODS_PER_HOUR
 
 
@@ -15,15 +17,16 @@ def hourly_user_price(node_price: IntArray, weight: IntArray | None = None) -> I
     node_price: (nodes, 96) 0.001 元/MWh. weight: (nodes, 96) Wh of market generation, or None for a simple
     mean. Returns (96,); MISSING for an hour in which a price or weight is missing or all weights are zero.
     """
-    if weight is None:
-        weight = np.ones_like(node_price)
-    hours = []
-    for start in range(0, PERIODS, PERIODS_PER_HOUR):
-        P = node_price[:, start : start + PERIODS_PER_HOUR]
-        G = weight[:, start : start + PERIODS_PER_HOUR]
-        if P.size == 0 or is_missing(P).any() or is_missing(G).any() or wide_sum(G) == 0:
-            hours.append(MISSING)
-            continue
-        weighted = sum(p * g for p, g in zip(P.ravel().tolist(), G.ravel().tolist(), strict=True))
-        hours.append(half_up_ratio(weighted, wide_sum(G)))  # ruling 6
+    P, G = _by_hour(node_price), _by_hour(np.ones_like(node_price) if weight is None else weight)
+    missing = is_missing(P).any(axis=1) | is_missing(G).any(axis=1)
+    hours = [
+        MISSING if gap or sum(g) == 0 else half_up_ratio(sum(map(mul, p, g)), sum(g))  # ruling 6
+        for gap, p, g in zip(missing.tolist(), P.tolist(), G.tolist(), strict=True)
+    ]
     return np.repeat(np.array(hours, dtype=np.int64), PERIODS_PER_HOUR)
+
+
+def _by_hour(values: IntArray) -> IntArray:
+    """(nodes, 96) as (24, nodes x 4)."""
+    hours = PERIODS // PERIODS_PER_HOUR
+    return values.reshape(-1, hours, PERIODS_PER_HOUR).swapaxes(0, 1).reshape(hours, -1)

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, literal, select
 
 from market.tables import TABLES, Column, Kind, Table
 from warehouse.deliveries import Input, file_names, visible
@@ -51,7 +51,9 @@ def read_records(
     """
     definition = _record_definition(table)
     with engine(home).connect() as connection:
-        rows = list(connection.execute(_newest(home, definition, as_of, delivered, first, after)).all())
+        rows: list[Row[Any]] = []
+        if _holds_any(connection, table, first, after):
+            rows = list(connection.execute(_newest(home, definition, as_of, delivered, first, after)).all())
     rows.sort(key=itemgetter(*(_position(definition, name) for name in definition.key)))
     columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
     frame = {
@@ -73,8 +75,11 @@ def record_inputs(
     after: date | None = None,
 ) -> list[Input]:
     """The deliveries that hold a newest revision in ``read_records`` of the same arguments, by id."""
-    newest = _newest(home, _record_definition(table), as_of, delivered, first, after).subquery()
+    definition = _record_definition(table)
     with engine(home).connect() as connection:
+        if not _holds_any(connection, table, first, after):
+            return []
+        newest = _newest(home, definition, as_of, delivered, first, after).subquery()
         counted = connection.execute(
             select(newest.c.delivery_id, func.count().label("n")).group_by(newest.c.delivery_id)
         )
@@ -132,6 +137,12 @@ def _record_definition(table: str) -> Table:
     if table not in RECORDS:
         raise KeyError(f"{table!r} is not a record table; there are: {', '.join(RECORDS)}.")
     return TABLES[table]
+
+
+def _holds_any(connection: Connection, table: str, first: date | None, after: date | None) -> bool:
+    """Most tables of a month are empty: asking first spares building and compiling the whole query."""
+    any_row = select(literal(1)).select_from(RECORDS[table]).where(*_within(RECORDS[table], first, after))
+    return connection.execute(any_row.limit(1)).first() is not None
 
 
 def _position(definition: Table, name: str) -> int:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from changed_books import BASE, JULY, copied
+from changed_books import JULY, copied
 
-from ingest.deliver import deliver_many
 from jobs.settle_month import settle
-from warehouse.home import create, home
 
 
 @pytest.fixture(scope="session")
-def _drafted(tmp_path_factory):
-    at = home(tmp_path_factory.mktemp("market") / "home")
-    create(at)
-    deliver_many(at, [BASE])
+def _drafted(base_home, tmp_path_factory):
+    at = copied(base_home, tmp_path_factory.mktemp("market") / "home")
     settle(at, JULY)
     return at
 

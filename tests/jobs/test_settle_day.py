@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,21 +23,6 @@ DAY = date(2022, 7, 22)
 EVENT_CHARGES = {charge.code for charge in profile("SD_2022").settled[1].charges if charge.period == "event"}
 
 pytestmark = pytest.mark.xdist_group("settled_sample")
-
-
-@pytest.fixture(scope="module")
-def delivered_base(tmp_path_factory) -> Home:
-    at = home(tmp_path_factory.mktemp("base"))
-    create(at)
-    deliver_many(at, [BASE])
-    return at
-
-
-@pytest.fixture
-def small_home(tmp_path: Path, delivered_base: Home) -> Home:
-    """A copy of the base month's home, free to be written to."""
-    shutil.copytree(delivered_base.root, tmp_path / "home")
-    return home(tmp_path / "home")
 
 
 def table(run, name: str) -> pd.DataFrame:

@@ -29,14 +29,6 @@ KILLS = 10 if SOAK else 3
 SETTLE = [sys.executable, "-m", "cli", "settle", "month", "2022-07"]
 
 
-@pytest.fixture
-def small_home(tmp_path: Path) -> Home:
-    at = home(tmp_path / "home")
-    create(at)
-    deliver_many(at, [BASE])
-    return at
-
-
 def environment(at: Home) -> dict[str, str]:
     return {**os.environ, "GRIDSETTLE_HOME": str(at.root)}
 

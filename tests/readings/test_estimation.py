@@ -102,19 +102,18 @@ def test_what_the_ladder_cannot_fill_stays_missing_and_blocks(gappy: Home) -> No
     assert run.status == "blocked"
 
 
-def test_the_estimated_energy_is_settled_and_is_not_counted_as_measured(tmp_path: Path) -> None:
+def test_the_estimated_energy_is_settled_and_is_not_counted_as_measured(
+    tmp_path: Path, small_home: Home
+) -> None:
     (tmp_path / "files").mkdir()
-    at = with_lost_readings(home(tmp_path / "home"), tmp_path / "files", {("M-W1", "2022-07-20"): [40, 41]})
-    whole = home(tmp_path / "whole")
-    create(whole)
-    deliver_many(whole, [BASE])
+    at = with_lost_readings(home(tmp_path / "gappy"), tmp_path / "files", {("M-W1", "2022-07-20"): [40, 41]})
 
     def lines(of: Home) -> pd.DataFrame:
         run = settle(of, JULY, kind="final").run
         assert run.status == "ready"
         return pd.read_parquet(run.folder / "lines.parquet").set_index(["participant_id", "charge_code"])
 
-    estimated, measured = lines(at), lines(whole)
+    estimated, measured = lines(at), lines(small_home)
     assert estimated["amount_cny"].tolist() == measured["amount_cny"].tolist()  # the load is constant
     assert measured.loc[("W1", LINE), "quality"] == 1
     # 2 of 31 x 96 quarter-hours are estimated: 1 - 2/2976, cut to six decimals
@@ -140,10 +139,10 @@ def test_the_same_gaps_give_the_same_bytes_again(gappy: Home) -> None:
     assert settle(gappy, JULY, kind="final", force=True).differences == ()
 
 
-def test_a_rejected_value_is_substituted_only_where_the_profile_names_its_check(tmp_path: Path) -> None:
-    at = home(tmp_path / "home")
-    create(at)
-    deliver_many(at, [BASE])
+def test_a_rejected_value_is_substituted_only_where_the_profile_names_its_check(
+    tmp_path: Path, small_home: Home
+) -> None:
+    at = small_home
     row = (BASE / "meter_readings.csv").read_text().splitlines()[10].split(",")
     row[42] = "-5"
     (tmp_path / "meter_readings.csv").write_text(HEAD + ",".join(row) + "\n")
@@ -166,10 +165,10 @@ def test_a_profile_may_allow_estimates_in_the_draft(gappy: Home) -> None:
     assert {one.meter_id for one in done.readings.estimates} == {"M-A2"}
 
 
-def test_quality_codes_of_quarter_hours_stand_before_the_quality_of_the_row(tmp_path: Path) -> None:
-    at = home(tmp_path / "home")
-    create(at)
-    deliver_many(at, [BASE])
+def test_quality_codes_of_quarter_hours_stand_before_the_quality_of_the_row(
+    tmp_path: Path, small_home: Home
+) -> None:
+    at = small_home
     codes = ",".join(["estimated"] * 24 + [""] * 72)
     (tmp_path / "meter_quality.csv").write_text(
         f"meter_id,date,{','.join(LABELS)}\nM-W1,2022-07-05,{codes}\n"
