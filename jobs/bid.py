@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version as installed_version
 from math import isfinite
@@ -51,6 +52,7 @@ from optimization.procurement import OVERRIDE, YESTERDAY, Solution
 from optimization.purchase import BID_COLUMNS, Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
 from optimization.solver import HIGHS
+from optimization.why import why
 from reports.bid_page import KIND_ZH, LABEL_ZH, BidPack, bid_page, repeated_page
 from warehouse.home import Home
 from warehouse.lock import exclusive
@@ -58,6 +60,19 @@ from warehouse.lock import exclusive
 FAN = (0.1, 0.25, 0.75, 0.9)
 FLAT_PRICES = (10_000, 3_000)  # ruling 35
 FLAT_ZH = "平报 {price} 元/MWh"
+PART_ZH = {
+    "purchase": "购电",
+    "response": "需求响应",
+    "commitment": "合同与日内调整",
+    "shortage": "缺电",
+    "surplus": "富余电量",
+}
+MEANS_ZH = {
+    "import": "省间现货",
+    "demand_response": "需求响应",
+    "commitment": "合同与日内调整",
+    "orderly_use": "有序用电",
+}
 
 
 def make_bid(
@@ -184,7 +199,22 @@ def show_bid(home: Home, day: date) -> Iterator[str]:
         when = "全天" if first is None or last is None else f"{clock(first)}–{clock(last)}"
         most = max(one.shadow_price_cny_per_mwh for one in run)
         yield f"{KIND_ZH[run[0].kind]} {run[0].name} {when}：影子价最高 {most:.2f}"
+    yield from _why_lines(shown.facts.get("why", {}))
     yield from shown.facts["notes"]
+
+
+def _why_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Parts of the cost, the merit order where the gap is largest, and what a MW more would cost by period."""
+    for part in found.get("parts", []):
+        if Decimal(part["cny"]):
+            yield f"{PART_ZH[part['component']]} {part['name']}：{Decimal(part['cny']):,} 元"
+    order = found.get("merit_order", {"means": []})
+    for one in order["means"]:
+        mw = "" if one["mw"] is None else f"，{one['mw']:,.0f} MW"
+        yield f"{order['time']} {MEANS_ZH[one['kind']]} {one['name']}：{one['cny_per_mwh']:,.2f} 元/MWh{mw}"
+    for one in found.get("periods", []):
+        best = one["next_best"]
+        yield f"{one['time']} 再增 1 MW：{MEANS_ZH[best['kind']]} {best['name']} {best['cny_per_mwh']:,.2f} 元/MWh"
 
 
 def _repeat(
@@ -314,6 +344,7 @@ def _explained(
         "comparison": {name: _costs(other.expected()) for name, other in comparison.items()},
         "scenarios": _scenarios(inputs, cleared),
         "limits": [asdict(one) for run in binding_runs(limits) for one in run],
+        "why": why(problem, bid, cleared),
         "notes": list(inputs.notes),
     }
     page = bid_page(

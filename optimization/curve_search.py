@@ -24,12 +24,16 @@ SMALLEST_GAIN_CNY = 0.01
 
 @dataclass(frozen=True)
 class MeritOrder:
-    """Offers of a period by landed price: (scenarios, offers) landed, width and mw below, at the buyer; node."""
+    """Offers of a period by landed price: (scenarios, offers) landed, width and mw below, at the buyer; node.
+
+    pair: which of the market's (offer, path) pairs stands at that place.
+    """
 
     landed: FloatArray
     width: FloatArray
     below: FloatArray
     node: IntArray
+    pair: IntArray
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def merit_order(market: PeriodMarket) -> MeritOrder:
         width[:, place] = mw * market.coe[path]
     below = np.cumsum(width, axis=1) - np.where(np.isfinite(width), width, 0.0)
     below = np.where(np.isnan(below), np.inf, below)
-    return MeritOrder(np.take_along_axis(landed, order, axis=1), width, below, market.seller[path_of[order]])
+    return MeritOrder(
+        np.take_along_axis(landed, order, axis=1), width, below, market.seller[path_of[order]], order
+    )
 
 
 def price_levels(merit: MeritOrder, most_mw: float, floor: int, cap: int, count: int = LEVELS) -> list[int]:
