@@ -18,7 +18,7 @@ import pandas as pd
 from jobs.roster import valid_on
 from market.curves import MISSING
 from market.periods import PERIODS
-from market.profiles import profile
+from market.profiles import ProvincialRules, profile
 from market.tables import TABLES
 from optimization import scenarios as draw_scenarios
 from optimization.forecast import ErrorHistory, FloatArray, PreBalance, error_history
@@ -138,7 +138,7 @@ def read_inputs(
     problem = Procurement(
         supply=own,
         scenarios=drawn,
-        demand_response=_demand_response(home, day, as_of),
+        demand_response=_demand_response(home, day, as_of, provincial),
         need_limit_mw=_need_limit(shortage, history, curtailed),
         provincial_price=_provincial_price(today.get((PRECLEAR, node), {}).get(day), prices, own, notes),
         value_of_lost_load=float(provincial.value_of_lost_load_cny_per_mwh),
@@ -286,7 +286,9 @@ def _capability(
     return pd.DataFrame(rows, columns=["section_id", "period", "mw"])
 
 
-def _demand_response(home: Home, day: date, as_of: datetime | None) -> tuple[DemandResponse, ...]:
+def _demand_response(
+    home: Home, day: date, as_of: datetime | None, rules: ProvincialRules
+) -> tuple[DemandResponse, ...]:
     programs = valid_on(read_records(home, "dr_programs", as_of=as_of), day)
     enrolled = valid_on(read_records(home, "dr_enrolments", as_of=as_of), day)
     capability = enrolled.groupby("program_id")["capability_kw"].sum()
@@ -304,6 +306,9 @@ def _demand_response(home: Home, day: date, as_of: datetime | None) -> tuple[Dem
                 minimum_periods=minimum,
                 maximum_periods=PERIODS if longest is None or pd.isna(longest) else int(longest) // 15,
                 called_with_the_bid=program["product"] in BEFORE_THE_GAP_IS_KNOWN,
+                time_coefficients=tuple(
+                    (start, float(factor)) for start, factor in rules.dr_time_coefficients
+                ),
             )
         )
     return tuple(sorted(found, key=lambda one: one.program_id))

@@ -40,7 +40,8 @@ def conflicts(problem: Procurement) -> list[Conflict]:
     if problem.orderly_use_mw is None:
         return []
     gap = problem.scenarios.gap_mw
-    most = np.where(gap > 0, np.minimum(gap, problem.bid_limit_mw()), 0.0)
+    total = np.full(gap.shape[1], np.inf) if problem.import_limit_mw is None else problem.import_limit_mw
+    most = np.where(gap > 0, np.minimum(gap, np.minimum(problem.bid_limit_mw(), total)), 0.0)
     free = Imports(
         most, np.zeros_like(most), np.zeros((len(gap), len(problem.supply.path_ids), gap.shape[1]))
     )
@@ -51,9 +52,12 @@ def conflicts(problem: Procurement) -> list[Conflict]:
         limits = [
             f"orderly use ({problem.orderly_use_mw[t]:.0f} MW)",
             *(f"programme {one.program_id} ({one.capability_mw:.0f} MW)" for one in problem.demand_response),
-            f"transfer capability ({problem.capability_mw[t]:.0f} MW)"
-            if problem.capability_mw[t] <= problem.need_limit_mw[t]
-            else f"the declared need ({problem.need_limit_mw[t]} MW)",
+            min(
+                (float(total[t]), f"total import ({total[t]:.0f} MW)"),
+                (float(problem.capability_mw[t]), f"transfer capability ({problem.capability_mw[t]:.0f} MW)"),
+                (float(problem.need_limit_mw[t]), f"the declared need ({problem.need_limit_mw[t]} MW)"),
+                key=lambda one: one[0],
+            )[1],
         ]
         found.append(Conflict(t + 1, float(missing[:, t].max()), tuple(limits)))
     return found

@@ -24,6 +24,7 @@ from optimization.single_buyer import Curve, PeriodMarket, market_of
 from optimization.supply import Supply
 
 HOURS = 1 / PERIODS_PER_HOUR
+MINUTES = 60 // PERIODS_PER_HOUR
 BID_COLUMNS = ("period", "segment", "mw", "price_cny_per_mwh")
 
 
@@ -84,7 +85,8 @@ class DemandResponse:
 
     An event holds one power from its first to its last period; a customer is called at most once a day, so all
     events of a day together stay within ``capability_mw``. ``called_with_the_bid``: its notice ends before the
-    gap is known, so the call is the same in every scenario; otherwise it follows the scenario.
+    gap is known, so the call is the same in every scenario; otherwise it follows the scenario. time_coefficients:
+    (minutes from, factor) on the payment, as in settlement (demand_response.md A3).
     """
 
     program_id: str
@@ -94,6 +96,7 @@ class DemandResponse:
     minimum_periods: int
     maximum_periods: int
     called_with_the_bid: bool
+    time_coefficients: tuple[tuple[int, float], ...] = ((0, 1.0),)
 
     def lengths(self) -> range:
         """Periods an event may last: the minimum, then in whole hours."""
@@ -102,8 +105,10 @@ class DemandResponse:
         )
 
     def cny_per_mw(self, periods: int) -> float:
-        """元 for one MW called over that many periods."""
-        return self.cny_per_mwh * periods * HOURS + self.cny_per_mw_event
+        """元 for one MW called over that many periods and delivered in full."""
+        minutes = periods * MINUTES
+        factor = next((one for start, one in reversed(self.time_coefficients) if start <= minutes), 0.0)
+        return (self.cny_per_mwh * periods * HOURS + self.cny_per_mw_event) * factor
 
 
 @dataclass(frozen=True)
