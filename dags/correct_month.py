@@ -1,13 +1,17 @@
 """
 ### correct_month 追退补
 
-Corrects a final month with what came since, and posts the difference into the current month.
+Corrects a final month with what came since. Each city with something to look at signs off its queue and an approver
+decides, under Required Actions; once approved, the difference is posted into the current month, before that nowhere.
 
 - **Who cares**: finance, and the participants whose statements of the current month show it.
 - **When**: by hand (Trigger), for any month inside the look-back of its rules: an upheld objection, a late or
   withdrawn meter, a supplier change found late.
 - **Nothing came since?** The run is refused with a sentence, and nothing is posted.
-- **Run it again?** Always safe: the same inputs give the correction that is there.
+- **Nobody answers?** The question stands for three days, then its task fails; the correction waits, the current
+  month names it with the money at stake, and it can be signed off and approved from a terminal.
+- **Run it again?** Always safe: the same inputs give the correction that is there; one that was rejected is not
+  offered again until something new comes.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
+from dags.approval import ask_people
 from dags.house import RUNS, defaults
 
 MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
@@ -41,7 +46,7 @@ MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
     },
 )
 def correct_month() -> None:
-    """The correction, then what it changed and why, then its reports."""
+    """The correction, what it changed and why, its reports; then the people."""
 
     @task(outlets=[RUNS])
     def correct_province(month: str, into: str, *, outlet_events: Any = None) -> str:
@@ -69,8 +74,8 @@ def correct_month() -> None:
         return str(write_reports(home(), corrected).month_page)
 
     corrected = correct_province("{{ params.month }}", "{{ params.into }}")
-    explain_difference(corrected)
-    write_reports(corrected)
+    on_paper = [explain_difference(corrected), write_reports(corrected)]
+    ask_people(corrected, "审批 {{ params.month }} 追退补", after=on_paper)
 
 
 correct_month()

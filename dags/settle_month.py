@@ -20,10 +20,8 @@ every other path: who prepared the run does not approve it.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import (
     MonthWindow,
     Param,
@@ -32,16 +30,13 @@ from airflow.sdk import (
     StartOfMonthMapper,
     dag,
     task,
-    task_group,
 )
 
+from dags.approval import ask_people
 from dags.house import DAY, METER_DAYS, RUNS, TIME_ZONE, defaults
 
 MONTH = "{{ partition_key or params.month }}"
 KIND = "{{ params.kind }}"
-TIME_TO_ANSWER = timedelta(days=3)
-SIGN_OFF, APPROVE, REJECT = "Sign off", "Approve", "Reject"
-WHY = {"reason": Param("", type="string", description="说明 / a sentence for the log; a rejection needs one")}
 
 EVERY_DAY_OF_THE_MONTH = PartitionedAssetTimetable(
     assets=METER_DAYS,
@@ -103,59 +98,15 @@ def settle_month() -> None:
 
         return str(write_reports(home(), settled).folder)
 
-    @task.short_circuit
-    def ask_people(kind: str) -> bool:
+    @task.short_circuit(task_id="ask_people")
+    def is_final(kind: str) -> bool:
         return kind == "final"
-
-    @task
-    def find_queues(settled: str) -> list[str]:
-        from jobs.run_life import open_queues
-        from warehouse.home import home
-
-        return open_queues(home(), settled)
-
-    @task_group
-    def city_queue(city: str, settled: str) -> None:
-        question = HITLOperator(
-            task_id="ask_city",
-            subject=city,
-            body="地市签核: no blocking finding of the queue is open.",
-            options=[SIGN_OFF],
-            params=WHY,
-            response_timeout=TIME_TO_ANSWER,
-        )
-
-        @task
-        def sign_off(settled: str, city: str, answer: dict[str, Any]) -> int:
-            from jobs.run_life import sign_off
-            from warehouse.home import home
-
-            return sign_off(home(), settled, city, answer["params_input"].get("reason", "")).seq
-
-        sign_off(settled, city, question.output)
-
-    @task
-    def decide(settled: str, answer: dict[str, Any]) -> int:
-        from jobs.run_life import approve, reject
-        from warehouse.home import home
-
-        act = approve if answer["chosen_options"] == [APPROVE] else reject
-        return act(home(), settled, answer["params_input"].get("reason", "")).seq
 
     settled = settle_province(MONTH, KIND)
     check_city.partial(month=MONTH).expand(city=find_cities(MONTH)) >> settled
-    queues = find_queues(settled)
-    write_reports(settled) >> ask_people(KIND) >> queues
-    question = HITLOperator(
-        task_id="ask_approval",
-        subject=f"审批 {MONTH} {KIND}",
-        options=[APPROVE, REJECT],
-        params=WHY,
-        response_timeout=TIME_TO_ANSWER,
-        trigger_rule="none_failed",  # a month without exceptions has no queue
-    )
-    city_queue.partial(settled=settled).expand(city=queues) >> question
-    decide(settled, question.output)
+    final = is_final(KIND)
+    write_reports(settled) >> final
+    ask_people(settled, f"审批 {MONTH} {KIND}", after=final)
 
 
 settle_month()

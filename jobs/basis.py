@@ -36,6 +36,7 @@ class InputNotAtHandError(LookupError):
 class Basis:
     """One month's inputs. ``home`` shows its deliveries; ``origin`` is the run whose unified prices stay.
 
+    corrections: of past months, approved, posted into this one; waiting: prepared for it and not approved.
     kind: of the run; readings are estimated in the kinds that the profile names.
     """
 
@@ -45,6 +46,7 @@ class Basis:
     as_of: datetime | None = None
     before: runs.Run | None = None
     corrections: tuple[runs.Run, ...] = ()
+    waiting: tuple[runs.Run, ...] = ()
     origin: runs.Run | None = None
     kind: str = "draft"
 
@@ -74,6 +76,7 @@ def past_basis(home: Home, run: runs.Run, rules: RuleProfile | None = None) -> B
         rules=rules_of(home, manifest, rules),
         before=next((one for name, one in carried if name != DIFFERENCES), None),
         corrections=tuple(one for name, one in carried if name == DIFFERENCES),
+        waiting=waiting_runs(home, manifest),
         origin=origin_of(home, run),
         kind=run.kind,
     )
@@ -130,6 +133,19 @@ def carried_runs(home: Home, manifest: Mapping[str, Any]) -> list[tuple[str, run
     return found
 
 
+def waiting_runs(home: Home, manifest: Mapping[str, Any]) -> tuple[runs.Run, ...]:
+    """The corrections a run speaks of without taking them. Raises InputNotAtHandError for one that is not here."""
+    by_id = {run.run_id: run for run in runs.list_runs(home)}
+    named = manifest.get("waiting", ())
+    for run_id in named:
+        if run_id not in by_id:
+            raise InputNotAtHandError(
+                f"Run {manifest['alias']} speaks of the correction {run_id}, which is not in {home.root}; restore "
+                "that run from a backup."
+            )
+    return tuple(by_id[run_id] for run_id in named)
+
+
 def origin_of(home: Home, run: runs.Run) -> runs.Run | None:
     """The run whose unified prices a correction keeps: the first of its chain that is no correction."""
     if run.kind != "correction":
@@ -160,14 +176,3 @@ def unified_prices(basis: Basis, only: date | None = None) -> UnifiedPrices:
             "real_time": market.prices.user_real_time,
         }
     return kept
-
-
-def posted_into(home: Home, month: Month) -> tuple[runs.Run, ...]:
-    """The corrections that are posted into a month, by the month they correct."""
-    corrections = [run for run in runs.list_runs(home) if run.kind == "correction" and is_posted(run)]
-    return tuple(run for run in corrections if run.manifest.get("posted_into") == str(month))
-
-
-def is_posted(run: runs.Run) -> bool:
-    """True for a run whose amounts are all known and that nobody rejected (ruling 14)."""
-    return run.status not in ("blocked", "rejected")

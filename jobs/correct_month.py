@@ -1,4 +1,4 @@
-"""追退补: recompute a final month with what came since, and post only the difference into the current month.
+"""追退补: recompute a final month with what came since; once approved, only the difference is posted.
 
 The past run stays as it is. The correction is a run of its own, a full recalculation with the rules of the time;
 ``differences.parquet`` is what the current month takes over as its lines ``resettlement`` (market.md B.11).
@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from jobs import access, actor
-from jobs.basis import Basis, is_posted, past_basis
+from jobs import access, actor, posted
+from jobs.basis import Basis, past_basis
 from jobs.progress import Progress, silent
 from jobs.settle_month import LOCK, MonthRun, basis_inputs, compute_run
 from market.periods import Month
 from market.profiles import RuleProfile, profile
 from settlement.corrections import Brought, differences, moved
+from settlement.run_life import Deed, State
 from warehouse import run_tables, runs
 from warehouse.deliveries import newest_recorded_at
 from warehouse.difference_tables import (
@@ -34,6 +35,7 @@ from warehouse.difference_tables import (
 from warehouse.home import Home
 from warehouse.lock import exclusive
 from warehouse.rule_files import keep_rules
+from warehouse.run_log import run_standing
 
 KIND = "correction"
 
@@ -62,7 +64,7 @@ def correct(
     access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
-        original = runs.latest_run(home, "final", str(month))
+        original = posted.settled_final(home, str(month))
         if original is None:
             raise NotCorrectedError(
                 f"{month} has no final run, so there is nothing to correct; settle it again as draft or final and what "
@@ -70,13 +72,14 @@ def correct(
             )
         target = into or current_month(home)
         newest = runs.latest_run(home, KIND, str(month))
-        previous = _last_posted(home, month) or original
+        previous = posted.last_posted(home, str(month)) or original
         rules = _rules(home, previous, profile_name)
         _check_window(home, month, target, rules)
         as_of = as_of or newest_recorded_at(home)
         if newest is not None:
             again = _identity(home, newest.previous, month, target, rules, as_of)
             if str(again.run_id) == newest.run_id:
+                _refuse_rejected(home, newest)
                 return MonthRun(newest, computed=False, differences=tuple(runs.verify(newest)))
         identity = _identity(home, previous.run_id, month, target, rules, as_of)
         _check_something_new(identity, previous)
@@ -93,7 +96,7 @@ def correct(
 
 def current_month(home: Home) -> Month:
     """The month that takes corrections: the one after the newest final month. Raises NotCorrectedError."""
-    final = [run.month for run in runs.list_runs(home) if run.kind == "final"]
+    final = [run.month for run in runs.list_runs(home) if run.kind == "final" and _stands(home, run)]
     if not final:
         raise NotCorrectedError(
             "No month is final yet, so there is nothing to correct; settle a month as final first."
@@ -113,12 +116,18 @@ def compute_correction(
     return {**result, "rows": rows}
 
 
-def _last_posted(home: Home, month: Month) -> runs.Run | None:
-    """The newest correction that is whole; a blocked one was posted nowhere and is corrected by nobody."""
-    whole = [
-        run for run in runs.list_runs(home) if (run.kind, run.month) == (KIND, str(month)) and is_posted(run)
-    ]
-    return max(whole, key=lambda run: run.version, default=None)
+def _refuse_rejected(home: Home, run: runs.Run) -> None:
+    """What was rejected is not offered again with the same inputs. Raises NotCorrectedError."""
+    rejected = run_standing(home, run).by(Deed.REJECT)
+    if rejected is not None:
+        raise NotCorrectedError(
+            f"{run.alias} holds everything that is known and was rejected by {rejected.person}: {rejected.reason} "
+            "Deliver what mends that, then correct again."
+        )
+
+
+def _stands(home: Home, run: runs.Run) -> bool:
+    return posted.state(home, run) is not State.REJECTED
 
 
 def _basis(home: Home, previous: runs.Run, rules: RuleProfile, as_of: datetime | None) -> Basis:
@@ -162,10 +171,10 @@ def _check_window(home: Home, month: Month, into: Month, rules: RuleProfile) -> 
             f"({settled.provenance['look_back_months'].clause}). Beyond the window the grid company settles metering "
             "errors at the user's guaranteed price, outside the market."
         )
-    closed = [run for run in runs.list_runs(home) if run.kind == "final" and run.month >= str(into)]
-    if closed:
+    closed = posted.closed_from(home, str(into))
+    if closed is not None:
         raise NotCorrectedError(
-            f"{into} is closed: {closed[0].alias} exists. Name the month after the newest final one with --into."
+            f"{into} is closed: {closed.alias} exists. Name the month after the newest final one with --into."
         )
 
 

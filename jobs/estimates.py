@@ -54,7 +54,7 @@ class Estimate:
     raw: IntArray
     accepted: IntArray
     rejected: NDArray[np.bool_]
-    methods: tuple[Method | None, ...]
+    methods: tuple[str | None, ...]
 
     @property
     def changed(self) -> NDArray[np.bool_]:
@@ -228,12 +228,12 @@ def estimate_findings(estimates: Sequence[Estimate], city: dict[str, str | None]
                 evidence={
                     "participant_id": who,
                     "dates": days,
-                    "quarter_hours": {method.value: count for method, count in sorted(methods.items())},
+                    "quarter_hours": {str(method): count for method, count in sorted(methods.items())},
                 },
             )
 
 
-def _done(one: Estimate, of_rejected: bool) -> list[Method]:
+def _done(one: Estimate, of_rejected: bool) -> list[str]:
     return [
         method
         for method, rejected in zip(one.methods, one.rejected.tolist(), strict=True)

@@ -21,7 +21,14 @@ from sqlalchemy import select
 
 from ingest.deliver import deliver
 from jobs import access, actor
-from jobs.basis import InputNotAtHandError, carried_runs, delivered_inputs, past_basis, rules_of
+from jobs.basis import (
+    InputNotAtHandError,
+    carried_runs,
+    delivered_inputs,
+    past_basis,
+    rules_of,
+    waiting_runs,
+)
 from jobs.correct_month import KIND as CORRECTION
 from jobs.correct_month import compute_correction
 from jobs.progress import Progress, silent
@@ -148,6 +155,7 @@ def _rests_on(home: Home, run: runs.Run) -> list[runs.Run]:
 
     def add(one: runs.Run) -> None:
         before = [carried for _, carried in carried_runs(home, one.manifest)]
+        before += waiting_runs(home, one.manifest)
         before += [by_id[one.previous]] if one.previous in by_id else []
         for earlier in before:
             if earlier.run_id not in found:

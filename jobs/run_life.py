@@ -7,12 +7,12 @@ it may be done, and appends; two at once take turns, and a process that dies lea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs import access, actor
+from jobs import access, actor, posted
 from jobs.access import Act
 from jobs.actor import Actor
 from jobs.verify_run import verify
@@ -30,6 +30,7 @@ from warehouse import audit_log, runs
 from warehouse.audit_log import Entry, Recorder
 from warehouse.evidence import keep_evidence
 from warehouse.home import Home
+from warehouse.lock import SETTLEMENT, exclusive
 from warehouse.run_log import (
     all_finding_rows,
     current_run_id,
@@ -42,6 +43,7 @@ from warehouse.runs import MANIFEST, Run, file_sha256
 
 ORDER = ("day", "draft", "final", "correction")
 LEAST_REASON = 4
+WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,15 @@ def sign_off(home: Home, name: str, queue: str, reason: str = "") -> Entry:
 
 
 def approve(home: Home, name: str, reason: str = "") -> Entry:
-    """A run that was checked, without a missing amount, and the newest of its kind."""
+    """A run that was checked, without a missing amount, and the newest of its kind.
+
+    An approved correction is posted: the month it names takes it over from now on.
+    """
     with _deciding(home, name) as case:
         access.require(case.who, Act.APPROVE)
         _refuse_missing_amounts(case.run)
         _refuse_superseded(home, case.run)
+        posted.refuse_out_of_turn(home, case.run)
         return case.done(Act.APPROVE, reason)
 
 
@@ -104,6 +110,7 @@ def reject(home: Home, name: str, reason: str) -> Entry:
     """The run goes no further; the reason is what the next version must mend."""
     with _deciding(home, name) as case:
         access.require(case.who, Act.REJECT)
+        posted.refuse_posted(home, case.run)
         return case.done(Act.REJECT, _said(reason))
 
 
@@ -165,7 +172,10 @@ def _deciding(home: Home, name: str) -> Iterator[_Case]:
     run = runs.find_run(home, name)
     who = actor.current(home)
     refuse_damage(home, run)  # first of all: what was changed is not decided upon
-    with audit_log.recording(home) as log:
+    with ExitStack() as stack:
+        if run.kind == posted.CORRECTION:  # no month is being settled while what it takes over is decided
+            stack.enter_context(exclusive(home, SETTLEMENT, timeout=WAIT_SECONDS))
+        log = stack.enter_context(audit_log.recording(home))
         done = log.entries(run.run_id)
         now = standing(exceptions(all_finding_rows(home, run, done)), deeds(done))
         yield _Case(run, who, log, now)

@@ -17,10 +17,10 @@ from uuid import UUID
 
 import pandas as pd
 
-from jobs import access, actor
+from jobs import access, actor, posted
 from jobs.accepted import ESTIMATES
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
-from jobs.basis import Basis, posted_into
+from jobs.basis import Basis
 from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
     EVENT_TABLES,
@@ -31,6 +31,7 @@ from jobs.demand_response import (
     settle_events,
 )
 from jobs.estimates import estimates_table
+from jobs.metering_errors import MeteringErrors, metering_errors
 from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs, UnifiedPrices
 from jobs.month_parties import parties_of, register_differences
@@ -41,7 +42,7 @@ from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
 from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in, valid_in
 from market.money import half_up, scaled, yuan
 from market.periods import Month
-from market.profiles import ChargeMatrix, RuleProfile, profile
+from market.profiles import ChargeMatrix, ProvincialRules, RuleProfile, profile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
 from settlement.corrections import Brought
@@ -57,7 +58,7 @@ from warehouse.curves import curve_inputs
 from warehouse.deliveries import newest_recorded_at
 from warehouse.difference_tables import CORRECTIONS, DIFFERENCES, differences_table
 from warehouse.home import Home
-from warehouse.lock import exclusive
+from warehouse.lock import SETTLEMENT, exclusive
 from warehouse.records import read_records, record_inputs
 from warehouse.rule_files import keep_rules
 
@@ -73,7 +74,7 @@ MONTH_RECORDS = (
     CONTRACT_RECORDS,
     *CONSUMER_RECORDS,
 )
-LOCK = "settlement"
+LOCK = SETTLEMENT
 ACCOUNTS = "accounts.parquet"
 
 
@@ -122,14 +123,20 @@ def settle(
     access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
-        carried = _month_before(home, month), posted_into(home, month)
-        basis = Basis(home, month, rules, as_of, *carried, kind=kind)
-        inputs = basis_inputs(basis)
+        basis = Basis(
+            home,
+            month,
+            rules,
+            as_of,
+            _month_before(home, month),
+            posted.posted_into(home, str(month)),
+            posted.waiting_for(home, str(month)),
+            kind=kind,
+        )
+        identify = partial(_identity, basis, basis_inputs(basis))
         newest = runs.latest_run(home, kind, str(month))
         compute = partial(compute_run, basis, progress)
-        if newest is not None and _identity(month, kind, rules, inputs, newest.previous).run_id == UUID(
-            newest.run_id
-        ):
+        if newest is not None and identify(newest.previous).run_id == UUID(newest.run_id):
             differences = runs.verify(newest)
             if force:
                 again = Path(
@@ -138,12 +145,9 @@ def settle(
                 differences += runs.recompute(again, newest, compute)
             return MonthRun(newest, computed=force, differences=tuple(differences))
         previous = newest or earlier_version(home, kind, str(month))
-        identity = _identity(month, kind, rules, inputs, None if previous is None else previous.run_id)
-        if kind == "final" and runs.latest_run(home, "correction", str(month)) is not None:
-            raise ValueError(
-                f"{month} was corrected already, and what the correction found is posted; correct it again with "
-                "`gridsettle run correct` instead of settling it as final once more."
-            )
+        identity = identify(None if previous is None else previous.run_id)
+        if kind == "final":
+            _refuse_corrected(home, month)
         keep_rules(home, rules)
         left = runs.orphan(home, identity.run_id)
         if left is not None:
@@ -212,12 +216,27 @@ def _event_days(home: Home, month: Month, as_of: datetime | None) -> list[date]:
     return list(dated_in(read_records(home, "dr_events", as_of=as_of), month)["date"])
 
 
-def _identity(
-    month: Month, kind: str, rules: RuleProfile, inputs: tuple[runs.InputFile, ...], previous: str | None
-) -> runs.RunIdentity:
+def _identity(basis: Basis, inputs: tuple[runs.InputFile, ...], previous: str | None) -> runs.RunIdentity:
     return runs.RunIdentity(
-        kind, str(month), rules.name, rules.sha256, inputs, previous, installed_version("gridsettle")
+        basis.kind,
+        str(basis.month),
+        basis.rules.name,
+        basis.rules.sha256,
+        inputs,
+        previous,
+        installed_version("gridsettle"),
+        waiting=tuple(run.run_id for run in basis.waiting),
     )
+
+
+def _refuse_corrected(home: Home, month: Month) -> None:
+    """A correction that is approved is posted; one that waits is compared with the final run that is there."""
+    made = posted.standing_corrections(home, str(month))
+    if made:
+        raise ValueError(
+            f"{month} was corrected already by {made[-1].alias}; correct it again with `gridsettle run correct` "
+            "instead of settling it as final once more, or reject that correction first if it is not approved."
+        )
 
 
 @dataclass(frozen=True)
@@ -245,13 +264,14 @@ def calculate(
     brought: Sequence[Brought] = (),
     unified: UnifiedPrices | None = None,
     reuse_checks: bool = False,
+    settled_by: runs.Run | None = None,
     progress: Progress = silent,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
     before: the run of the month before, whose accounts carry forward; None opens them at zero. register_wh: Wh of
     the month by metered participant as its registers say, for the month-end adjustment. brought: corrections posted
-    into this month. unified: user prices that stay, of a month that is corrected. A profile that begins later is
+    into this month. unified: user prices that stay, of a month that is corrected; settled_by: the version of it that was final. A profile that begins later is
     applied as of its first day. Raises what ``settle`` raises.
     """
     started = rules_used.in_force_from
@@ -263,6 +283,10 @@ def calculate(
     trades, trade_findings = settled_trades(records, month, roster, rules_used)
     events = MonthEvents.read(home, month, as_of)
     readings = check_readings(home, roster, records, rules_used, kind, as_of, reuse=reuse_checks)
+    errors = MeteringErrors()
+    if settled_by is not None and unified is not None:
+        errors = metering_errors(home, month, roster, readings.accepted, as_of, settled_by, unified, rules)
+        readings = replace(readings, estimates=errors.over(readings.estimates))
     consumers = ConsumerMonth(home, month, roster, rules_used, records, as_of, before)
     inputs = MonthInputs(
         home,
@@ -318,7 +342,8 @@ def calculate(
         *bill_findings,
         *missing,
         *audit_findings(audited, rules_used),
-        *([] if unified is None else [_error_tariff(month)]),
+        *errors.findings,
+        *_error_tariff(month, rules, unified),
     )
     return Calculation(
         result,
@@ -332,8 +357,8 @@ def calculate(
 
 
 def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: bool = False) -> Calculation:
-    """``calculate`` on a basis."""
-    return calculate(
+    """``calculate`` on a basis, with what waits for approval."""
+    done = calculate(
         basis.home,
         basis.month,
         basis.rules,
@@ -343,8 +368,11 @@ def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: 
         brought=basis.brought(),
         unified=basis.unified(),
         reuse_checks=reuse_checks,
+        settled_by=basis.origin,
         progress=progress,
     )
+    waiting = posted.waiting_findings(basis.waiting, str(basis.month), basis.kind)
+    return replace(done, findings=(*done.findings, *waiting))
 
 
 def compute_run(
@@ -434,16 +462,20 @@ def _kind_findings(roster: Roster, meters: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def _error_tariff(month: Month) -> Finding:
-    """What a correction simplifies (market.md B.11)."""
-    return Finding(
-        "error_tariff_not_applied",
-        Severity.INFORM,
-        str(month),
-        f"Every corrected quantity of {month} is priced in its own quarter-hour. The rule that settles a metering error at "
-        "the month's average price, or adjusts the monthly total alone below 10 % of its energy, is not applied "
-        "(SD25, market.md B.11; docs/corrections.md).",
-    )
+def _error_tariff(month: Month, rules: ProvincialRules, unified: UnifiedPrices | None) -> list[Finding]:
+    """What a correction under rules without a tariff of errors leaves out (market.md B.11)."""
+    if unified is None or rules.correction_pricing == "error_tariff":
+        return []
+    return [
+        Finding(
+            "error_tariff_not_applied",
+            Severity.INFORM,
+            str(month),
+            f"Every corrected quantity of {month} is priced in its own quarter-hour. The rule that adjusts the monthly "
+            "total alone for an error below 10 % of its energy is not applied: its rules say so (correction_pricing; SD25, "
+            "market.md B.11; docs/corrections.md).",
+        )
+    ]
 
 
 def _missing_lines(result: MonthSettlement) -> list[Finding]:

@@ -9,6 +9,8 @@ from filelock import FileLock, Timeout
 
 from warehouse.home import Home
 
+SETTLEMENT = "settlement"  # held by whoever makes a run, and by who decides what the next one takes over
+
 
 class HomeBusyError(TimeoutError):
     """Another process held the lock for longer than the caller would wait."""

@@ -53,6 +53,7 @@ class RunIdentity:
     """What makes a run the same run: kind, month, profile, inputs, previous run, software version.
 
     posted_into: the month that takes a correction's differences; None for what corrects nothing.
+    waiting: ids of corrections that nobody approved yet and that this run speaks of without taking them.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class RunIdentity:
     previous: str | None
     software: str
     posted_into: str | None = None
+    waiting: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> UUID:
@@ -77,6 +79,8 @@ class RunIdentity:
         }
         if self.posted_into is not None:
             grain["posted_into"] = self.posted_into
+        if self.waiting:
+            grain["waiting"] = sorted(self.waiting)
         return uuid5(NAMESPACE, json.dumps(grain, sort_keys=True))
 
 
@@ -289,6 +293,7 @@ def _manifest(
         "inputs": [asdict(entry) for entry in sorted(identity.inputs)],
         "outputs": _outputs(folder, result["rows"]),
         "posted_into": identity.posted_into,
+        "waiting": sorted(identity.waiting),
         "totals": result["totals"],
         "started_at": started.isoformat(),
         "finished_at": datetime.now(UTC).isoformat(),

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
+from approvals import approved
 from changed_books import (
     JULY,
     base_rows,
@@ -55,7 +56,7 @@ def test_the_current_month_takes_the_difference_and_the_past_stays(july_final: H
     final = runs.find_run(july_final, "2022-07 final v1")
     before = {file.name: file.read_bytes() for file in final.folder.iterdir()}
     late(july_final, ONE_MORE)
-    correction = correct(july_final, JULY).run
+    correction = approved(july_final, correct(july_final, JULY).run)
     assert (correction.alias, correction.previous) == ("2022-07 correction v1", final.run_id)
     assert correction.manifest["posted_into"] == "2022-08"
     assert {file.name: file.read_bytes() for file in final.folder.iterdir()} == before
@@ -88,9 +89,9 @@ def test_the_current_month_takes_the_difference_and_the_past_stays(july_final: H
 
 def test_a_correction_of_a_correction_posts_what_it_adds(july_final: Home) -> None:
     late(july_final, ONE_MORE)
-    first = correct(july_final, JULY).run
+    first = approved(july_final, correct(july_final, JULY).run)
     late(july_final, {"12:00": "21", "13:00": "21"})
-    second = correct(july_final, JULY).run
+    second = approved(july_final, correct(july_final, JULY).run)
     assert second.previous == first.run_id
     rows = differences_of(second).set_index(["participant_id", "charge_code"])["difference_cny"]
     assert rows["W1", "energy_real_time"] == Decimal("49.00")
@@ -206,9 +207,12 @@ def test_runs_of_two_months_have_no_bridge(july_final: Home) -> None:
 
 def test_every_past_run_comes_out_again_here_and_in_another_home(july_final: Home) -> None:
     late(july_final, ONE_MORE)
-    correct(july_final, JULY)
+    approved(july_final, correct(july_final, JULY).run)
+    late(july_final, {"13:00": "21"})
+    waits = correct(july_final, JULY).run
     august(july_final)
     current = settle(july_final, AUGUST).run
+    assert current.manifest["waiting"] == [waits.run_id]
     late(july_final, {"12:00": "30"})  # known later, and no part of any run so far
     for run in runs.list_runs(july_final):
         assert reproduce(july_final, run.run_id).differences == ()

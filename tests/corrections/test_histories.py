@@ -11,16 +11,19 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
+from approvals import approved, rejected
 from changed_books import JULY, MONTHLY, base_rows, copied, differences_of, give, in_month, lines_of, revise
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from jobs import posted
 from jobs.basis import past_basis
 from jobs.bridge import bridge
 from jobs.correct_month import NotCorrectedError, correct
 from jobs.reproduce import reproduce
 from jobs.settle_month import calculate_basis, settle
 from market.periods import Month
+from settlement.run_life import State
 from warehouse import runs
 from warehouse.home import Home, create, home
 
@@ -36,8 +39,14 @@ EVENTS = st.one_of(
     st.tuples(st.just("multiplier"), st.just("M-W1"), st.just(0), whole(80, 120)),
     st.tuples(st.just("cancelled"), st.just("E1"), st.just(0), st.just(0)),
 )  # fmt: skip
+# what happens in a step, and what becomes of the correction that follows from it
 HISTORY = st.lists(
-    st.lists(st.tuples(st.sampled_from(MONTHS[:2]), EVENTS), max_size=3), min_size=3, max_size=4
+    st.tuples(
+        st.lists(st.tuples(st.sampled_from(MONTHS[:2]), EVENTS), max_size=3),
+        st.sampled_from(["approved", "approved", "approved", "rejected", "waiting"]),
+    ),
+    min_size=3,
+    max_size=4,
 )
 
 
@@ -107,13 +116,18 @@ def happen(at: Home, month: Month, event: tuple[str, str, int, int]) -> None:
         )
 
 
-def corrected(at: Home, month: Month) -> runs.Run | None:
+def corrected(at: Home, month: Month, then: str) -> None:
+    """Correct a month and approve, reject or leave what comes of it."""
     try:
-        return correct(at, month).run
+        run = correct(at, month).run
     except NotCorrectedError as refusal:
-        if "Nothing came" not in str(refusal):
+        if "Nothing came" not in str(refusal) and "was rejected by" not in str(refusal):
             raise
-        return None
+        return
+    if then == "approved" and posted.state(at, run) is not State.APPROVED:
+        approved(at, run)
+    elif then == "rejected" and posted.state(at, run) is not State.APPROVED:
+        rejected(at, run)
 
 
 @settings(
@@ -132,12 +146,12 @@ def test_whatever_happens_the_books_go_on(quarter: Home, tmp_path_factory, histo
     assert set(CURVES) | {"trades"} == set(MONTHLY)
     at = copied(quarter, tmp_path_factory.mktemp("history") / "home")
     settle(at, JULY, kind="final")
-    for number, happened in enumerate(history):
+    for number, (happened, then) in enumerate(history):
         for month, event in happened:
             happen(at, month, event)
         for month in MONTHS[: min(number + 1, 2)]:
             if runs.latest_run(at, "final", str(month)) is not None:
-                corrected(at, month)
+                corrected(at, month, then)
         if number < 2:
             settle(at, MONTHS[number + 1], kind="draft" if number == 1 else "final")
     last = settle(at, MONTHS[2], kind="final").run
@@ -192,13 +206,13 @@ def check_accounts_go_on(at: Home) -> None:
 
 
 def check_posted_once(at: Home, last: runs.Run) -> None:
-    """Over all final months, what was settled and what was posted later is what the newest versions say."""
+    """What final months took over is what was approved before they closed, each once, and nothing else."""
     finals = [run for month in MONTHS if (run := runs.latest_run(at, "final", str(month))) is not None]
     assert last in finals
     taken = {
         row for run in finals for row in pd.read_parquet(run.folder / "corrections.parquet")["correction"]
     }
-    whole_ones = [run for run in runs.list_runs(at) if run.kind == "correction"]
+    whole_ones = posted.approved_corrections(at)
     closed = {str(run.month) for run in finals}
     due = {
         run.run_id for run in whole_ones if run.manifest["posted_into"] in closed and len(differences_of(run))
@@ -209,3 +223,9 @@ def check_posted_once(at: Home, last: runs.Run) -> None:
         own = shown[shown["participant_id"].notna()].groupby("participant_id")["difference_cny"].sum()
         carried = {who: amount for (who, code), amount in lines_of(run).items() if code == "resettlement"}
         assert carried == own.to_dict()
+    for month in MONTHS[
+        :2
+    ]:  # the chain of a month: every approved version is compared with the approved one before it
+        chain = [run for run in whole_ones if run.month == str(month)]
+        base = runs.latest_run(at, "final", str(month))
+        assert [run.previous for run in chain] == [run.run_id for run in (base, *chain)][: len(chain)]

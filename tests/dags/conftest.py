@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,6 +68,53 @@ def run_dag(dag_bag, airflow_database):
                 task.retries = retries[task.task_id]
 
     return run
+
+
+@pytest.fixture
+def answered(monkeypatch, run_dag):
+    """``answered(dag_id, conf, answers, skip=None)`` runs a DAG with its questions answered: {task: (user, option, why)}.
+
+    The response is the event with which Airflow resumes the operator; what follows is the operator's own code.
+    """
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    def run(
+        dag_id: str,
+        conf: dict[str, object],
+        answers: dict[str, tuple[str, str, str]],
+        skip: str | None = None,
+    ):
+        def answer(self, context):
+            user, option, reason = answers[self.task_id]
+            event = {
+                "chosen_options": [option],
+                "params_input": {"reason": reason},
+                "responded_at": datetime.now(UTC),
+                "responded_by_user": {"id": user, "name": user},
+            }
+            return self.execute_complete(context, event)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(HITLOperator, "execute", answer)
+            return run_dag(dag_id, conf, skip=skip)
+
+    return run
+
+
+@pytest.fixture
+def people(empty_home):
+    """Three people: wang prepares (and could approve), li.na checks, zhao.min approves. Returns their home."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    empty_home.users.write_text(
+        f"""
+people:
+  wang: {{name: 王伟, accounts: ["os:{me}", "airflow:wang"], roles: [preparer, approver, checker], cities: ["*"]}}
+  li: {{name: 李娜, accounts: ["airflow:li.na"], roles: [checker], cities: ["*"]}}
+  zhao: {{name: 赵敏, accounts: ["airflow:zhao.min"], roles: [approver]}}
+""",
+        "utf-8",
+    )
+    return empty_home
 
 
 @pytest.fixture

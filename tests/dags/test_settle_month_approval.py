@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,12 @@ import pytest
 from ingest.deliver import deliver_many
 from settlement.run_life import State
 from warehouse.audit_log import entries
-from warehouse.home import create, home
+from warehouse.home import home
 from warehouse.run_log import run_standing
 from warehouse.runs import list_runs
 
 BASE = Path(__file__).resolve().parents[1] / "scenarios" / "base"
 ME = pwd.getpwuid(os.getuid()).pw_name
-USERS = f"""
-people:
-  wang: {{name: 王伟, accounts: ["os:{ME}", "airflow:wang"], roles: [preparer, approver, checker], cities: ["*"]}}
-  li: {{name: 李娜, accounts: ["airflow:li.na"], roles: [checker], cities: ["*"]}}
-  zhao: {{name: 赵敏, accounts: ["airflow:zhao.min"], roles: [approver]}}
-"""
 
 # the base has consumers and no tariffs, which waits in the province's own queue
 PROVINCE = {"city_queue.ask_city": ("li.na", "Sign off", "bills are not made here")}
@@ -33,34 +26,11 @@ pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(280)]
 
 
 @pytest.fixture
-def answered(tmp_path, monkeypatch, run_dag):
-    """``answered(answers)``: the final month with each question answered as ``{task: (user, option, reason)}``.
-
-    The response is the event with which Airflow resumes the operator; what follows is the operator's own code.
-    """
-    from airflow.providers.standard.operators.hitl import HITLOperator
-
-    monkeypatch.setenv("GRIDSETTLE_HOME", str(tmp_path))
-    create(home())
-    home().users.write_text(USERS, "utf-8")
-    deliver_many(home(), [BASE])
-
-    def run(answers, skip="write_reports"):
-        def answer(self, context):
-            user, option, reason = (PROVINCE | answers)[self.task_id]
-            event = {
-                "chosen_options": [option],
-                "params_input": {"reason": reason},
-                "responded_at": datetime.now(UTC),
-                "responded_by_user": {"id": user, "name": user},
-            }
-            return self.execute_complete(context, event)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(HITLOperator, "execute", answer)
-            return run_dag("settle_month", {"month": "2022-07", "kind": "final"}, skip=skip)
-
-    return run
+def settled(people, answered):
+    """``settled(answers)``: the final month with each question answered as ``{task: (user, option, reason)}``."""
+    deliver_many(people, [BASE])
+    conf = {"month": "2022-07", "kind": "final"}
+    return lambda answers, skip="write_reports": answered("settle_month", conf, PROVINCE | answers, skip)
 
 
 def states(dag_run):
@@ -74,8 +44,8 @@ def acts():
     ]
 
 
-def test_an_approver_approves_under_the_own_name_in_airflow(answered):
-    done = answered({"ask_approval": ("zhao.min", "Approve", "")}, skip=None)
+def test_an_approver_approves_under_the_own_name_in_airflow(settled):
+    done = settled({"ask_approval": ("zhao.min", "Approve", "")}, skip=None)
     assert done.state == "success"
     assert states(done)["write_reports", "success"] == 1
     assert states(done)["decide", "success"] == 1
@@ -89,21 +59,21 @@ def test_an_approver_approves_under_the_own_name_in_airflow(answered):
     )
 
 
-def test_a_rejection_is_logged_with_its_reason(answered):
-    answered({"ask_approval": ("zhao.min", "Reject", "the price of 10 July is wrong")})
+def test_a_rejection_is_logged_with_its_reason(settled):
+    settled({"ask_approval": ("zhao.min", "Reject", "the price of 10 July is wrong")})
     (run,) = list_runs(home())
     assert run_standing(home(), run).state is State.REJECTED
     assert entries(home(), run.run_id)[-1].reason == "the price of 10 July is wrong"
 
 
 @pytest.mark.parametrize("user", ["wang", "li.na", "somebody"])
-def test_who_prepared_who_only_checks_and_who_is_unknown_do_not_approve(answered, user):
-    done = answered({"ask_approval": (user, "Approve", "")})
+def test_who_prepared_who_only_checks_and_who_is_unknown_do_not_approve(settled, user):
+    done = settled({"ask_approval": (user, "Approve", "")})
     assert done.state == "failed"
     assert acts() == (State.CHECKED, [("run.prepare", f"os:{ME}"), ("run.signoff", "airflow:li.na")])
 
 
-def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(answered, monkeypatch):
+def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(settled, monkeypatch):
     from jobs import run_life
     from warehouse import run_log
 
@@ -121,7 +91,7 @@ def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(answer
 
     monkeypatch.setattr(run_log, "finding_rows", with_a_queue)
     monkeypatch.setattr(run_life, "finding_rows", with_a_queue)
-    done = answered(
+    done = settled(
         {"city_queue.ask_city": ("li.na", "Sign off", "seen"), "ask_approval": ("zhao.min", "Approve", "")}
     )
     assert done.state == "success"
