@@ -22,6 +22,12 @@ class Act(StrEnum):
     REFUSE = "quarantine.reject"
     SETTLE = Deed.PREPARE.value
     READ = "run.read"
+    READ_LINES = "run.read_lines"
+    EXPORT = "run.export"
+    EXPORT_MASKED = "run.export_masked"
+    JOURNAL = "run.journal"
+    NOTICE = "run.notice"
+    CONTROL_PACK = "control.pack"
     PRINT = printed.PRINT
     RECONCILE = reconciliations.RECONCILE
     RESOLVE = Deed.RESOLVE.value
@@ -47,7 +53,13 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.RELEASE: frozenset({Role.OPERATOR}),
         Act.REFUSE: frozenset({Role.OPERATOR}),
         Act.SETTLE: frozenset({Role.OPERATOR, Role.PREPARER}),
-        Act.READ: frozenset(Role) - {Role.ANALYST, Role.TRADER},
+        Act.READ: frozenset(Role) - {Role.ANALYST, Role.TRADER, Role.PARTICIPANT},
+        Act.READ_LINES: frozenset(Role) - {Role.ANALYST, Role.TRADER},
+        Act.EXPORT: frozenset(Role) - {Role.ANALYST, Role.TRADER},
+        Act.EXPORT_MASKED: frozenset({Role.ANALYST, Role.AUDITOR}),
+        Act.JOURNAL: frozenset({Role.PREPARER, Role.PUBLISHER, Role.AUDITOR}),
+        Act.NOTICE: frozenset({Role.PREPARER, Role.PUBLISHER}),
+        Act.CONTROL_PACK: frozenset({Role.AUDITOR}),
         Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),
         Act.RECONCILE: frozenset({Role.OPERATOR, Role.PREPARER}),
         Act.RESOLVE: frozenset({Role.CHECKER}),
@@ -105,6 +117,25 @@ def sees_province(actor: Actor) -> bool:
     return bool(actor.roles & WHOLE_PROVINCE)
 
 
-def sees(actor: Actor, city: str | None) -> bool:
-    """Whether rows of a city are for this person's eyes; None is a row of no city."""
-    return sees_province(actor) or (Role.CHECKER in actor.roles and actor.has(city))
+def sees(actor: Actor, city: str | None, participant: str | None = None) -> bool:
+    """Whether a row of a city and participant is for this person's eyes; None is a row of no city or participant."""
+    return (
+        sees_province(actor)
+        or (Role.CHECKER in actor.roles and actor.has(city))
+        or (Role.PARTICIPANT in actor.roles and participant in actor.participants)
+    )
+
+
+def refuse_hidden(actor: Actor, city: str | None, participant: str) -> None:
+    """Raise NotAllowedError for a participant whose lines are not for this person's eyes."""
+    if sees(actor, city, participant):
+        return
+    if Role.PARTICIPANT in actor.roles:
+        raise NotAllowedError(
+            f"{actor.name} ({actor.account}) may not see {participant}: users.yaml names "
+            f"{', '.join(sorted(actor.participants))} as the own participants."
+        )
+    raise NotAllowedError(
+        f"{actor.name} ({actor.account}) may not see {participant}: it is of {city or 'no city'}, and users.yaml gives "
+        f"the cities {', '.join(sorted(actor.cities)) or 'none'}."
+    )

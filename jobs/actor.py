@@ -38,6 +38,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ANALYST = "analyst"
     TRADER = "trader"
+    PARTICIPANT = "participant"
 
 
 class UnknownUserError(ValueError):
@@ -49,6 +50,7 @@ class Actor:
     """One person acting through one account.
 
     ``cities`` are those whose rows a checker sees and signs off, with ``province`` for findings of no city;
+    ``participants`` those whose own lines somebody of the market sees;
     ``keeps_roles``: the account owns users.yaml, so could give itself any role.
     """
 
@@ -58,6 +60,7 @@ class Actor:
     roles: frozenset[Role]
     cities: frozenset[str] = frozenset()
     keeps_roles: bool = False
+    participants: frozenset[str] = frozenset()
 
     def has(self, city: str | None) -> bool:
         """Whether a city's queue is this person's; None is the province's own."""
@@ -78,6 +81,7 @@ class Person(BaseModel):
     accounts: tuple[str, ...]
     roles: frozenset[Role]
     cities: frozenset[str] = frozenset()
+    participants: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
     def _complete(self) -> Person:
@@ -87,6 +91,12 @@ class Person(BaseModel):
                 raise ValueError(f"account {account!r} is neither os:<name> nor airflow:<user>")
         if Role.CHECKER in self.roles and not self.cities:
             raise ValueError("a checker needs cities: names, 'province' for findings of no city, or '*'")
+        if (Role.PARTICIPANT in self.roles) != bool(self.participants):
+            raise ValueError(
+                "participants: the ids whose lines a person of role participant sees, and of no other role"
+            )
+        if Role.PARTICIPANT in self.roles and len(self.roles) > 1:
+            raise ValueError("who is of the market settles nothing: the role participant stands alone")
         return self
 
 
@@ -127,7 +137,7 @@ def current(home: Home) -> Actor:
     who, account = min(found)
     person = known.people[who]
     keeps = account.startswith("os:") and home.users.stat().st_uid == os.getuid()
-    return Actor(who, person.name, account, person.roles, person.cities, keeps)
+    return Actor(who, person.name, account, person.roles, person.cities, keeps, person.participants)
 
 
 def people(home: Home) -> People:

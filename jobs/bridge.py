@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from jobs import access, actor
 from jobs.basis import CARRIED, Basis, past_basis
 from jobs.progress import Progress, silent
 from jobs.settle_month import calculate_basis
@@ -74,13 +75,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Bridge:
-    """From ``old`` to ``new``: every line that changed with its parts, and what was delivered."""
+    """From ``old`` to ``new``: every line that changed with its parts, and what was delivered.
+
+    rows: those for the actor's eyes; province: whether that is all of them, and sums may be shown.
+    """
 
     old: runs.Run
     new: runs.Run
     changes: tuple[Change, ...]
     rows: tuple[BridgeRow, ...]
     cities: Mapping[str, str | None]
+    province: bool = True
 
     @cached_property
     def reasons(self) -> dict[LineKey, tuple[Cause, ...]]:
@@ -93,8 +98,13 @@ class Bridge:
         }
 
     def waterfall(self) -> list[tuple[str, int, int]]:
-        """``(step, charges, credits)`` in fen: the old run, every cause that moved money, the new run."""
+        """``(step, charges, credits)`` in fen: the old run, every cause that moved money, the new run.
+
+        Who sees a part of the lines gets what the causes moved in that part, without the runs' own sums.
+        """
         moved = by_cause(self.rows)
+        if not self.province:
+            return [(str(cause), *moved[cause]) for cause in moved]
         return [
             ("old", *_sides(read_line_amounts(self.old.folder))),
             *((str(cause), *moved[cause]) for cause in moved),
@@ -138,6 +148,8 @@ def bridge(
     rules: profiles of the runs that are neither packaged nor kept in the home. Raises NotBridgedError,
     RunNotFoundError, InputNotAtHandError, RulesNotAtHandError.
     """
+    who = actor.current(home)
+    access.require(who, access.Act.READ_LINES)
     old, new = runs.find_run(home, old_name), runs.find_run(home, new_name)
     if old.month != new.month or "day" in (old.kind, new.kind):
         raise NotBridgedError(
@@ -151,7 +163,10 @@ def bridge(
     cities = {
         who: line.city for run in (old, new) for (who, _), line in read_line_amounts(run.folder).items()
     }
-    return Bridge(old, new, changes, tuple(attribute(lines["old"], steps, lines["new"])), cities)
+    rows = attribute(lines["old"], steps, lines["new"])
+    shown = tuple(row for row in rows if access.sees(who, cities.get(row.participant_id), row.participant_id))
+    whole = access.sees_province(who)
+    return Bridge(old, new, changes if whole else (), shown, cities if whole else {}, whole)
 
 
 @dataclass(frozen=True)

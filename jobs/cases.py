@@ -69,7 +69,7 @@ def open_case(
     who = actor.current(home)
     line = _line(run, participant, charge)
     access.require(who, Act.OPEN_CASE)
-    _refuse_hidden(who, line["city"], participant)
+    access.refuse_hidden(who, line["city"], participant)
     due = _deadline(run, received)
     sha = None if letter is None else keep_evidence(home, letter)
     with audit_log.recording(home) as log:
@@ -99,7 +99,7 @@ def case(home: Home, case_id: str) -> Case:
     found = _case(acts)
     who = actor.current(home)
     access.require(who, Act.READ)
-    _refuse_hidden(who, found.city, found.participant_id)
+    access.refuse_hidden(who, found.city, found.participant_id)
     return found
 
 
@@ -189,13 +189,6 @@ def _line(run: Run, participant: str, charge: str) -> dict[str, Any]:
         raise LookupError(f"{participant} has no line {charge} in run {run.alias}.")
     line: dict[str, Any] = rows[0]
     return line
-
-
-def _refuse_hidden(who: actor.Actor, city: str | None, participant: str) -> None:
-    if not access.sees(who, city):
-        raise access.NotAllowedError(
-            f"{who.name} ({who.account}) may not see {participant}: it is of {city}."
-        )
 
 
 def _deadline(run: Run, received: date) -> str:

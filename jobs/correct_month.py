@@ -76,12 +76,13 @@ def correct(
         rules = _rules(home, previous, profile_name)
         _check_window(home, month, target, rules)
         as_of = as_of or newest_recorded_at(home)
+        identity = _identity(home, previous.run_id, month, target, rules, as_of)
         if newest is not None:
-            again = _identity(home, newest.previous, month, target, rules, as_of)
+            same_base = newest.previous == previous.run_id
+            again = identity if same_base else _identity(home, newest.previous, month, target, rules, as_of)
             if str(again.run_id) == newest.run_id:
                 _refuse_rejected(home, newest)
                 return MonthRun(newest, computed=False, differences=tuple(runs.verify(newest)))
-        identity = _identity(home, previous.run_id, month, target, rules, as_of)
         _check_something_new(identity, previous)
         keep_rules(home, rules)
         left = runs.orphan(home, identity.run_id)

@@ -99,8 +99,5 @@ def _own(content: RunContent, who: actor.Actor, wanted: list[str], *, named: boo
     city = {one: content.lines[one][0].city for one in wanted if one in content.lines}
     hidden = [one for one in city if not access.sees(who, city[one])]
     if hidden and named:
-        raise access.NotAllowedError(
-            f"{who.name} ({who.account}) may not see {', '.join(hidden)}: they are of {city[hidden[0]]}, and "
-            f"users.yaml gives the cities {', '.join(sorted(who.cities))}."
-        )
+        access.refuse_hidden(who, city[hidden[0]], hidden[0])
     return [one for one in wanted if one not in hidden]

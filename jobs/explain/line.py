@@ -49,7 +49,7 @@ def explain(
     NotExplainedError, NotAllowedError for a line that is not for the actor's eyes.
     """
     who = actor.current(home)
-    access.require(who, access.Act.READ)
+    access.require(who, access.Act.READ_LINES)
     run = RunData(home, find_run(home, run_name), rules)
     _refuse_hidden(run, who, participant_id, charge_code)
     return _explain(run, participant_id, charge_code, day)
@@ -58,7 +58,7 @@ def explain(
 def explain_every_day(home: Home, run_name: str, participant_id: str, charge_code: str) -> list[Explanation]:
     """The line, then each of its days down to the quarter-hours; reads the run once. Raises what ``explain`` raises."""
     who = actor.current(home)
-    access.require(who, access.Act.READ)
+    access.require(who, access.Act.READ_LINES)
     run = RunData(home, find_run(home, run_name), None)
     _refuse_hidden(run, who, participant_id, charge_code)
     whole = _explain(run, participant_id, charge_code, None)
@@ -67,11 +67,7 @@ def explain_every_day(home: Home, run_name: str, participant_id: str, charge_cod
 
 def _refuse_hidden(run: RunData, who: actor.Actor, participant_id: str, charge_code: str) -> None:
     city = run.line(participant_id, charge_code).city
-    if not access.sees(who, city):
-        raise access.NotAllowedError(
-            f"{who.name} ({who.account}) may not see {participant_id}: it is of {city}, and users.yaml gives the "
-            f"cities {', '.join(sorted(who.cities)) or 'none'}."
-        )
+    access.refuse_hidden(who, city, participant_id)
 
 
 def _explain(run: RunData, participant_id: str, charge_code: str, day: date | None) -> Explanation:
