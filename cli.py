@@ -14,6 +14,7 @@ from commands.case import case_app
 from commands.charge import charge_app
 from commands.clock import clock
 from commands.dr import dr_app
+from commands.hand_over import control_pack, drill, hand_over_commands
 from commands.ingest import ingest_app
 from commands.market import clear, paths
 from commands.readings import readings
@@ -41,7 +42,8 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 life_commands(run_app)
-for command in (report, paths, clear, clock, readings, audit, reconcile, review):
+hand_over_commands(run_app)
+for command in (report, paths, clear, clock, readings, audit, reconcile, review, control_pack, drill):
     app.command()(command)
 
 

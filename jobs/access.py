@@ -28,6 +28,7 @@ class Act(StrEnum):
     JOURNAL = "run.journal"
     NOTICE = "run.notice"
     CONTROL_PACK = "control.pack"
+    DRILL = "restore.drill"
     PRINT = printed.PRINT
     RECONCILE = reconciliations.RECONCILE
     RESOLVE = Deed.RESOLVE.value
@@ -60,6 +61,7 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.JOURNAL: frozenset({Role.PREPARER, Role.PUBLISHER, Role.AUDITOR}),
         Act.NOTICE: frozenset({Role.PREPARER, Role.PUBLISHER}),
         Act.CONTROL_PACK: frozenset({Role.AUDITOR}),
+        Act.DRILL: frozenset({Role.OPERATOR}),
         Act.PRINT: frozenset({Role.OPERATOR, Role.PREPARER, Role.CHECKER, Role.PUBLISHER}),
         Act.RECONCILE: frozenset({Role.OPERATOR, Role.PREPARER}),
         Act.RESOLVE: frozenset({Role.CHECKER}),

@@ -145,6 +145,72 @@ def _holds_any(connection: Connection, table: str, first: date | None, after: da
     return connection.execute(any_row.limit(1)).first() is not None
 
 
+@dataclass(frozen=True)
+class Changed:
+    """One cell of a record that a later delivery revised, as text; ``row`` holds the newer record."""
+
+    key: str
+    column: str
+    before: str
+    after: str
+    row: Mapping[str, Any]
+    delivery_id: str
+    file_name: str
+    sender: str
+    recorded_at: datetime
+
+
+def changed_cells(home: Home, table: str) -> list[Changed]:
+    """Every cell that a revision changed, by key and revision; what stood from the first is no change."""
+    definition = _record_definition(table)
+    record = RECORDS[table]
+    names = [column.name for column in definition.columns]
+    query = (
+        select(
+            *(record.c[name] for name in names),
+            record.c.revision,
+            Delivery.delivery_id,
+            Delivery.file_name,
+            Delivery.sender,
+            Delivery.recorded_at,
+        )
+        .join(Delivery, Delivery.delivery_id == record.c.delivery_id)
+        .order_by(*(record.c[name] for name in definition.key), record.c.revision)
+    )
+    with engine(home).connect() as connection:
+        rows = connection.execute(query).all()
+    columns = list(zip(*rows, strict=True))
+    decoded = {
+        column.name: list(_series(column, values))
+        for column, values in zip(definition.columns, columns, strict=False)
+    }
+    found = []
+    for number, row in enumerate(rows):
+        if row.revision == 1:
+            continue
+        now = {name: decoded[name][number] for name in names}
+        found += [
+            Changed(
+                "/".join(str(now[name]) for name in definition.key),
+                name,
+                _text(decoded[name][number - 1]),
+                _text(now[name]),
+                now,
+                row.delivery_id,
+                row.file_name,
+                row.sender,
+                row.recorded_at,
+            )
+            for name in names
+            if _text(decoded[name][number - 1]) != _text(now[name])
+        ]
+    return found
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
 def _position(definition: Table, name: str) -> int:
     return [column.name for column in definition.columns].index(name)
 

@@ -28,6 +28,7 @@ from warehouse.models import SettlementRun
 
 NAMESPACE = UUID("6f6d1f0e-6a59-5f0b-9a53-0d6b5f5a2c11")
 MANIFEST = "manifest.json"
+FAILED = "run.failed"
 NOT_IDENTITY = ("started_at", "finished_at", "as_of")
 
 
@@ -190,10 +191,20 @@ def write_run(
         _write_durably(making / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
         final = home.runs / str(run_id)
         making.rename(final)
-    except BaseException:
+    except BaseException as failure:
         shutil.rmtree(making, ignore_errors=True)
+        if isinstance(failure, Exception):  # somebody's Ctrl-C is no failure
+            _log_failure(home, identity, version, failure, by)
         raise
     return register(home, final, by)
+
+
+def _log_failure(home: Home, identity: RunIdentity, version: int, failure: Exception, by: Signature) -> None:
+    """What a run failed of is on record, though nothing of it is visible."""
+    alias = f"{identity.month} {identity.kind} v{version}"
+    with recording(home) as log:
+        detail = {"alias": alias, "month": identity.month}
+        log.append(by, FAILED, str(identity.run_id), f"{type(failure).__name__}: {failure}", detail=detail)
 
 
 def recompute(folder: Path, run: Run, compute: Callable[[Path, UUID], Mapping[str, Any]]) -> list[str]:
