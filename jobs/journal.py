@@ -25,6 +25,7 @@ from market.money import scaled
 from market.periods import Month
 from market.profiles import ChargeMatrix
 from reports.journal import Entry, journal_csv, journal_workbook
+from reports.labels import Labels
 from settlement.corrections import CODE as RESETTLEMENT
 from settlement.ledger import participant_account
 from settlement.run_life import NotNowError, State
@@ -88,7 +89,7 @@ def write_journal(home: Home, run_name: str, *, lang: str = "zh") -> Journal:
     stem = f"journal_{run.month}_{run.kind}-v{run.version}"
     written = {
         folder / f"{stem}.csv": journal_csv(entries, lang),
-        folder / f"{stem}.xlsx": journal_workbook(entries, Month.parse(run.month), stem, lang),
+        folder / f"{stem}.xlsx": journal_workbook(entries, Month.parse(run.month), stem, Labels(lang)),
     }
     for path, content in written.items():
         making = path.with_suffix(path.suffix + ".making")

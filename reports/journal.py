@@ -13,6 +13,7 @@ from io import StringIO
 
 from market.money import yuan
 from market.periods import Month
+from reports.labels import Labels
 from reports.lines_csv import BOM, inert
 from reports.sheets import Book
 
@@ -82,10 +83,10 @@ def journal_csv(entries: Sequence[Entry], lang: str) -> bytes:
     return (BOM + out.getvalue()).encode("utf-8")
 
 
-def journal_workbook(entries: Sequence[Entry], month: Month, title: str, lang: str) -> bytes:
+def journal_workbook(entries: Sequence[Entry], month: Month, title: str, labels: Labels) -> bytes:
     """The journal, and its sums by ledger account with a live check that debits equal credits."""
-    column = 0 if lang == "zh" else 1
-    book = Book(title, month.after, "缺" if lang == "zh" else "missing")
+    lang, column = labels.lang, 0 if labels.lang == "zh" else 1
+    book = Book(title, month.after, labels)
     names = [HEADS[one.name][column] for one in fields(Entry)]
     sheet = book.sheet(SHEETS[lang][0], WIDTHS)
     sheet.title(title)

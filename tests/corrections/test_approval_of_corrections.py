@@ -10,6 +10,7 @@ from approvals import approved, rejected
 from changed_books import JULY, give, in_month, lines_of, revise
 
 from jobs.correct_month import NotCorrectedError, correct
+from jobs.journal import journal_entries
 from jobs.settle_month import settle
 from market.periods import Month
 from warehouse import runs
@@ -50,6 +51,9 @@ def test_a_month_names_what_waits_with_the_money_and_takes_it_once_it_is_approve
     final = settle(july_final, AUGUST, kind="final").run
     assert (taken(final), list(waiting(final))) == ([first.run_id], [second.alias])
     assert lines_of(final)["W1", "resettlement"] == Decimal("58.60")
+    entries = list(journal_entries(july_final, final))  # the correction's own journal has them by charge
+    assert "resettlement" not in {one.charge_code for one in entries}
+    assert sum(one.debit_fen - one.credit_fen for one in entries) == 0
 
 
 def test_a_rejected_correction_is_not_offered_again_and_nothing_builds_on_it(july_final: Home) -> None:

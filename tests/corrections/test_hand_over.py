@@ -17,7 +17,7 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 from approvals import APPROVER, acting, approved
-from changed_books import JULY, copied, differences_of, give, in_month, lines_of, revise
+from changed_books import JULY, copied, differences_of, lines_of, revise
 from openpyxl import load_workbook
 
 from jobs.access import NotAllowedError
@@ -30,8 +30,6 @@ from jobs.export import export, secret
 from jobs.journal import write_journal
 from jobs.notice import write_notice
 from jobs.restore_drill import drill
-from jobs.settle_month import settle
-from market.periods import Month
 from reports.journal import JournalNotBalancedError, balanced
 from reports.masking import ANY_CITY, masked, pseudonym
 from settlement.run_life import NotNowError
@@ -95,21 +93,6 @@ def test_a_correction_books_its_differences_and_nothing_else(at: Home) -> None:
     }
     debit, credit = sums(rows)
     assert debit == credit == sum(amount for amount in every["difference_cny"] if amount > 0)
-
-
-def test_a_month_that_takes_a_correction_over_leaves_it_to_the_corrections_own_journal(
-    at: Home, tmp_path
-) -> None:
-    there = copied(at, tmp_path / "home")
-    for name in ("meter_readings", "positions", "prices", "capacity_available"):
-        give(there, name, in_month(name, Month(2022, 8)))
-    draft = settle(there, Month(2022, 8)).run
-    assert ("W1", "resettlement") in lines_of(draft)
-    rows = table(write_journal(there, draft.run_id, lang="en").csv)
-    assert "resettlement" not in {row["Charge"] for row in rows}
-    assert {row["Entry"] for row in rows} == {"accrual"}
-    debit, credit = sums(rows)
-    assert debit == credit
 
 
 def test_a_journal_that_does_not_balance_is_not_written(at: Home) -> None:
