@@ -124,7 +124,7 @@ def verify(
     from warehouse.runs import find_run
 
     found = find_run(home(), run)
-    problems = verify(home(), found, [Anchor.parse(text) for text in anchor or []])
+    problems = verify(home(), found, [Anchor.parse(text) for text in anchor or []], inputs=True)
     if problems:
         raise ValueError(" ".join(problems))
     out.print(

@@ -37,7 +37,7 @@ def drill(home: Home, restored: Home) -> Drill:
         )
     started = time.perf_counter()
     known = runs.list_runs(restored)
-    problems = list(dict.fromkeys(problem for run in known for problem in verify(restored, run)))
+    problems = list(dict.fromkeys(problem for run in known for problem in verify(restored, run, inputs=True)))
     end, here = audit_log.anchor(restored), {entry.seq: entry.hash for entry in audit_log.entries(home)}
     if end.seq and here.get(end.seq) != end.hash:
         problems.append(

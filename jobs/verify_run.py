@@ -1,6 +1,6 @@
 """``run verify``: whether a run is as it was written, from its files to the log of what was done with it.
 
-Looked at: every file of the run, the manifest against the log and the database, the run's reports, the evidence
+Looked at: every file of the run, on request the deliveries and rules it rests on, the manifest against the log and the database, the run's reports, the evidence
 people laid before decisions, the chain of the log with its anchors, the pointer to the run in force.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from jobs.basis import CARRIED
 from settlement.run_life import Deed
 from warehouse import audit_log, runs
 from warehouse.audit_log import Anchor
@@ -21,9 +22,10 @@ from warehouse.reconciliations import reconciliation_damage
 from warehouse.runs import MANIFEST, Run, file_sha256
 
 
-def verify(home: Home, run: Run, printed: Sequence[Anchor] = ()) -> list[str]:
+def verify(home: Home, run: Run, printed: Sequence[Anchor] = (), *, inputs: bool = False) -> list[str]:
     """One sentence for everything that is not as it was written; none where all is.
 
+    inputs: also hash the delivered files the run rests on, and its rules; acts do without, they decide on the run.
     printed: anchors read off statements, for a home whose own anchors may have been cut with the log.
     """
     problems = _manifest_damage(home, run)
@@ -31,6 +33,7 @@ def verify(home: Home, run: Run, printed: Sequence[Anchor] = ()) -> list[str]:
         problems += runs.verify(run)
         problems += _pointer_damage(home, run)
         problems += print_damage(home, run)
+        problems += _input_damage(home, run) if inputs else []
         problems += reconciliation_damage(home, run)
     return [*problems, *evidence_damage(home), *audit_log.damage(home, printed)]
 
@@ -61,6 +64,27 @@ def _manifest_damage(home: Home, run: Run) -> list[str]:
         for name in ("kind", "month", "version", "alias", "previous", "status")
         if getattr(row, name) != run.manifest[name]
     ]
+
+
+def _input_damage(home: Home, run: Run) -> list[str]:
+    """Delivered files, outputs of other runs, and the rules, each by the hash that was written down with the run."""
+    problems = []
+    for entry in run.manifest["inputs"]:
+        carried = entry["path"].startswith(CARRIED)
+        file = (home.root if carried else home.inbox) / entry["path"]
+        if not file.is_file():
+            problems.append(f"{entry['path']}, an input of {run.alias}, is gone; restore it from a backup.")
+        elif file_sha256(file) != entry["sha256"]:
+            problems.append(
+                f"{entry['path']}, an input of {run.alias}, was changed after the run was computed from it."
+            )
+    kept = audit_log.entries(home, run.run_id, [Deed.PREPARE])[-1].facts.get("rules_file_sha256")
+    rules = home.rules / f"{run.manifest['profile_sha256']}.json"
+    if kept and (not rules.is_file() or file_sha256(rules) != kept):
+        problems.append(
+            f"The rules of {run.alias} (rules/{rules.name}) were changed after the run; restore them from a backup."
+        )
+    return problems
 
 
 def _pointer_damage(home: Home, run: Run) -> list[str]:

@@ -230,6 +230,9 @@ def register(home: Home, folder: Path, by: Signature) -> Run:
             insert(SettlementRun).values(**row, manifest_sha256=digest, created_at=datetime.now(UTC))
         )
         detail = {"alias": row["alias"], "fingerprint": fingerprint(manifest["outputs"])}
+        rules = home.rules / f"{manifest['profile_sha256']}.json"
+        if rules.is_file():
+            detail["rules_file_sha256"] = file_sha256(rules)
         log.append(by, Deed.PREPARE, row["run_id"], "", evidence_sha256=digest, detail=detail)
     return Run(**row, folder=home.runs / row["run_id"])
 

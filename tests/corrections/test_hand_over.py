@@ -30,6 +30,7 @@ from jobs.export import export, secret
 from jobs.journal import write_journal
 from jobs.notice import write_notice
 from jobs.restore_drill import drill
+from jobs.verify_run import verify
 from reports.journal import JournalNotBalancedError, balanced
 from reports.masking import ANY_CITY, masked, pseudonym
 from settlement.run_life import NotNowError
@@ -306,3 +307,20 @@ def test_a_restored_home_that_was_changed_is_said_and_logged(at: Home, tmp_path)
     assert audit_log.entries(at, "home", ["restore.drill"])[-1].facts["problems"] == 1
     with pytest.raises(ValueError, match="is the home at work"):
         drill(at, at)
+
+
+def test_one_changed_byte_of_what_a_run_rests_on_or_handed_out_is_located(at: Home) -> None:
+    run = runs.find_run(at, CORRECTION)
+    journal = write_journal(at, CORRECTION).csv
+    reading = at.inbox / next(
+        one["path"] for one in run.manifest["inputs"] if "meter_readings" in one["path"]
+    )
+    rules = at.rules / f"{run.manifest['profile_sha256']}.json"
+    assert verify(at, run, inputs=True) == []
+    for file, said in ((journal, "report"), (reading, "an input of"), (rules, "The rules of")):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+        (sentence,) = verify(at, run, inputs=True)
+        assert (said in sentence, file.name in sentence) == (True, True)
+        file.write_bytes(whole)
+    assert verify(at, run, inputs=True) == []

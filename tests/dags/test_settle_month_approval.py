@@ -74,12 +74,11 @@ def test_who_prepared_who_only_checks_and_who_is_unknown_do_not_approve(settled,
 
 
 def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(settled, monkeypatch):
-    from jobs import run_life
     from warehouse import run_log
 
     rows = run_log.finding_rows
 
-    def with_a_queue(run):
+    def with_a_queue(run, *of_a_comparison):
         odd = {
             "finding_id": "f1",
             "code": "odd_trade",
@@ -87,10 +86,12 @@ def test_each_city_with_a_queue_signs_off_before_the_question_of_approval(settle
             "queue": "jinan",
             "city": "jinan",
         }
-        return [*rows(run), {**odd, "evidence": {}, "sentence": "odd", "subject": "T1"}]
+        return [
+            *rows(run, *of_a_comparison),
+            {**odd, "evidence": {}, "since": 0, "sentence": "odd", "subject": "T1"},
+        ]
 
     monkeypatch.setattr(run_log, "finding_rows", with_a_queue)
-    monkeypatch.setattr(run_life, "finding_rows", with_a_queue)
     done = settled(
         {"city_queue.ask_city": ("li.na", "Sign off", "seen"), "ask_approval": ("zhao.min", "Approve", "")}
     )
