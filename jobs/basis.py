@@ -25,6 +25,7 @@ from warehouse.records import read_records
 from warehouse.rule_files import kept_rules
 from warehouse.sight import Sight
 
+LINES = "lines.parquet"
 CARRIED = "runs/"  # inputs that are outputs of other runs stand under this path
 
 
@@ -37,6 +38,7 @@ class Basis:
     """One month's inputs. ``home`` shows its deliveries; ``origin`` is the run whose unified prices stay.
 
     corrections: of past months, approved, posted into this one; waiting: prepared for it and not approved.
+    billed: the draft that was billed, of a final run that hands over its difference to it (market.md B.11).
     kind: of the run; readings are estimated in the kinds that the profile names.
     """
 
@@ -47,6 +49,7 @@ class Basis:
     before: runs.Run | None = None
     corrections: tuple[runs.Run, ...] = ()
     waiting: tuple[runs.Run, ...] = ()
+    billed: runs.Run | None = None
     origin: runs.Run | None = None
     kind: str = "draft"
 
@@ -74,7 +77,8 @@ def past_basis(home: Home, run: runs.Run, rules: RuleProfile | None = None) -> B
         home=home.seeing(Sight(delivered_inputs(home, manifest))),
         month=Month.parse(run.month),
         rules=rules_of(home, manifest, rules),
-        before=next((one for name, one in carried if name != DIFFERENCES), None),
+        before=next((one for name, one in carried if name != DIFFERENCES and one.month != run.month), None),
+        billed=next((one for name, one in carried if name == LINES and one.month == run.month), None),
         corrections=tuple(one for name, one in carried if name == DIFFERENCES),
         waiting=waiting_runs(home, manifest),
         origin=origin_of(home, run),

@@ -201,7 +201,11 @@ class _End:
     @property
     def carried(self) -> set[str]:
         """What other months' runs hand over: closing accounts and corrections."""
-        inputs = self.run.manifest["inputs"]
+        billed = self.basis.billed  # compared with, not carried: it moves nothing in this month
+        mine = f"{CARRIED}{billed.run_id}/" if billed else None
+        inputs = [
+            one for one in self.run.manifest["inputs"] if mine is None or not one["path"].startswith(mine)
+        ]
         return {f"{one['path']} {one['sha256'][:12]}" for one in inputs if one["path"].startswith(CARRIED)}
 
     def of_cause(self, cause: Cause) -> dict[str, str]:

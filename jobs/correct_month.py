@@ -19,18 +19,14 @@ from uuid import UUID
 from jobs import access, actor, posted
 from jobs.basis import Basis, past_basis
 from jobs.progress import Progress, silent
-from jobs.settle_month import LOCK, MonthRun, basis_inputs, compute_run
+from jobs.settle_month import LOCK, MonthRun, basis_inputs, compute_run, write_differences
 from market.periods import Month
 from market.profiles import RuleProfile, profile
-from settlement.corrections import Brought, differences, moved
 from settlement.run_life import Deed, State
-from warehouse import run_tables, runs
+from warehouse import runs
 from warehouse.deliveries import newest_recorded_at
 from warehouse.difference_tables import (
     DIFFERENCES,
-    differences_table,
-    read_clearing_movements,
-    read_line_amounts,
 )
 from warehouse.home import Home
 from warehouse.lock import exclusive
@@ -70,6 +66,7 @@ def correct(
                 f"{month} has no final run, so there is nothing to correct; settle it again as draft or final and what "
                 "is new is in it."
             )
+        posted.refuse_unposted_final(home, original)
         target = into or current_month(home)
         newest = runs.latest_run(home, KIND, str(month))
         previous = posted.last_posted(home, str(month)) or original
@@ -110,11 +107,8 @@ def compute_correction(
 ) -> Mapping[str, Any]:
     """The month in full, and what it changes against the version before; rows, totals and status."""
     result = compute_run(basis, progress, folder, run_id)
-    changed = differences(str(basis.month), read_line_amounts(previous.folder), read_line_amounts(folder))
-    clearing = moved(read_clearing_movements(previous.folder), read_clearing_movements(folder))
-    table = differences_table([Brought(str(run_id), str(basis.month), changed, clearing)])
-    rows = {**result["rows"], DIFFERENCES: run_tables.write_table(table, folder / DIFFERENCES)}
-    return {**result, "rows": rows}
+    rows = write_differences(previous, basis.month, folder, run_id)
+    return {**result, "rows": {**result["rows"], DIFFERENCES: rows}}
 
 
 def _refuse_rejected(home: Home, run: runs.Run) -> None:
@@ -135,7 +129,7 @@ def _basis(home: Home, previous: runs.Run, rules: RuleProfile, as_of: datetime |
     """What is known now, and what the month carried when it was settled."""
     then = past_basis(home, previous, rules if rules.sha256 == previous.manifest["profile_sha256"] else None)
     final = then.origin or previous
-    return replace(then, home=home, rules=rules, as_of=as_of, origin=final, kind=KIND)
+    return replace(then, home=home, rules=rules, as_of=as_of, origin=final, billed=None, kind=KIND)
 
 
 def _identity(

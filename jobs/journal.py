@@ -1,6 +1,7 @@
 """凭证导出: a run's postings as journal entries for the ledger (users.md F10), written beside its reports.
 
-A draft is an accrual, a final run the actual figures, a correction its differences and nothing else. What a month
+A draft is an accrual, a final run the actual figures, a correction its differences and nothing else; where the draft is
+billed, it is the actual figures and the final run its difference. What a month
 takes over from corrections is booked by their own journals, by charge, and left out of the month's: each fen once.
 """
 
@@ -36,7 +37,7 @@ from warehouse.printed import log_print
 from warehouse.records import read_records
 from warehouse.runs import Run
 
-ENTRY = {"draft": "accrual", "final": "actual", "correction": "correction"}
+KINDS = ("draft", "final", "correction")
 
 
 class Account(BaseModel):
@@ -104,17 +105,17 @@ def journal_entries(home: Home, run: Run, lang: str = "zh") -> Iterator[Entry]:
     """The entries in the order of the run's postings; of a correction its differences by charge."""
     matrix = rules_of(home, run.manifest).settled[1]
     accounts, kinds = mapping(home), _kinds(home, run)
-    correction = run.kind == posted.CORRECTION
-    for number, row in enumerate(_differences(run) if correction else _postings(run)):
+    over = posted.hands_over(run)
+    for number, row in enumerate(_differences(run) if over else _postings(run)):
         who, fen = row["participant_id"], row["fen"]
         account = (
             accounts.participants.get(kinds.get(who, "")) if who else accounts.clearing.get(row["account"])
         )
         account = account or accounts.others
         yield Entry(
-            period=str(run.manifest["posted_into"]) if correction else run.month,
+            period=str(run.manifest["posted_into"]) if over else run.month,
             source_month=run.month,
-            entry=ENTRY[run.kind],
+            entry=_entry(home, run),
             run_alias=run.alias,
             version=run.version,
             run_id=run.run_id,
@@ -168,8 +169,16 @@ def _subject(matrix: ChargeMatrix, code: str) -> str:
     return next((one.subject_code for one in matrix.charges if one.code == code), "") or ""
 
 
+def _entry(home: Home, run: Run) -> str:
+    """accrual: a draft that is not billed; correction: a difference posted into another month; else actual."""
+    if posted.hands_over(run):
+        return "correction"
+    billed = rules_of(home, run.manifest).settled[0].billed_on
+    return "accrual" if run.kind == "draft" and billed == "final" else "actual"
+
+
 def _refuse_unready(home: Home, run: Run) -> None:
-    if run.kind not in ENTRY:
+    if run.kind not in KINDS:
         raise NotNowError(
             f"{run.alias} is provisional and is not booked; a draft, a final run or a correction is."
         )
@@ -178,7 +187,7 @@ def _refuse_unready(home: Home, run: Run) -> None:
         raise NotNowError(f"{run.alias} was rejected; no journal is made of it.")
     if run.manifest["totals"]["missing_lines"]:
         raise NotNowError(f"{run.alias} has lines without an amount; settle again, then export.")
-    if run.kind != "draft" and now not in posted.APPROVED:
+    if _entry(home, run) != "accrual" and now not in posted.APPROVED:
         raise NotNowError(
             f"{run.alias} is not approved yet; only a draft is booked before that, as an accrual."
         )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from jobs import access, actor, posted
 from jobs.access import Act
-from jobs.basis import rules_of
+from jobs.basis import past_basis, rules_of
 from jobs.bridge import bridge
 from jobs.progress import Progress, silent
 from market.calendars import ChinaCalendar
@@ -41,7 +41,7 @@ def write_notice(
     who = actor.current(home)
     access.require(who, Act.NOTICE)
     run = runs.find_run(home, run_name)
-    if run.kind != posted.CORRECTION:
+    if not posted.hands_over(run):
         raise NotNowError(f"{run.alias} corrects nothing; a notice is written for a correction.")
     problems = runs.verify(run)
     if problems:
@@ -66,7 +66,7 @@ def write_notice(
 
 def restatement(home: Home, run: Run, lang: str = "zh", progress: Progress = silent) -> Restatement:
     """What the notice says."""
-    previous = runs.find_run(home, run.previous or "")
+    previous = past_basis(home, run).billed or runs.find_run(home, run.previous or "")
     rules = rules_of(home, run.manifest)
     told = bridge(home, previous.run_id, run.run_id, progress=progress)
     into = Month.parse(str(run.manifest["posted_into"]))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from market.periods import Month
+from market.profiles import ProvincialRules, RuleProfile
 from settlement.corrections import Brought
 from settlement.findings import Finding, Severity
 from settlement.run_life import NotNowError, State
@@ -26,6 +28,56 @@ def state(home: Home, run: Run) -> State:
     return run_standing(home, run).state
 
 
+def is_approved(home: Home, run: Run) -> bool:
+    """Whether the last word on a run is its approval, or its publication after that."""
+    return state(home, run) in APPROVED
+
+
+def hands_over(run: Run) -> bool:
+    """Whether a run's difference is posted into another month: a correction, or a final run after a billed draft."""
+    return run.manifest.get("posted_into") is not None
+
+
+def billed_draft(home: Home, month: str, rules: ProvincialRules) -> Run | None:
+    """The draft on which bills were made, where the rules bill the draft: the newest approved one."""
+    if rules.billed_on != "draft":
+        return None
+    drafts = [run for run in runs.list_runs(home) if (run.kind, run.month) == ("draft", month)]
+    return next((run for run in reversed(drafts) if is_approved(home, run)), None)
+
+
+def open_after(home: Home, month: Month) -> str:
+    """The first month after ``month`` that is not final."""
+    into = month.shifted(1)
+    while closed_from(home, str(into)) is not None:
+        into = into.shifted(1)
+    return str(into)
+
+
+def unbilled_finding(billed: Run | None, month: Month, rules: RuleProfile) -> list[Finding]:
+    """Said where bills should rest on a draft and none was approved: the final run is the first that is billed."""
+    if rules.settled[0].billed_on != "draft" or billed is not None:
+        return []
+    return [
+        Finding(
+            "no_draft_was_billed",
+            Severity.INFORM,
+            str(month),
+            f"Users are billed on the draft (SD25 14.12.4(九)), and no draft of {month} was approved: this final run is "
+            "what is billed, and nothing is handed over to the next month.",
+        )
+    ]
+
+
+def refuse_unposted_final(home: Home, final: Run) -> None:
+    """Raise NotNowError for a final run whose difference to the billed draft is not approved yet."""
+    if hands_over(final) and not is_approved(home, final):
+        raise NotNowError(
+            f"{final.alias} is not approved, so what it changes against the billed draft is not posted; approve it first, "
+            "or settle it again as final with what is new."
+        )
+
+
 def approved_corrections(home: Home, month: str | None = None) -> list[Run]:
     """Corrections that somebody approved, of one month or of all, by month and version."""
     return [run for run in _corrections(home, month) if state(home, run) in APPROVED]
@@ -42,8 +94,12 @@ def last_posted(home: Home, month: str) -> Run | None:
 
 
 def posted_into(home: Home, month: str) -> tuple[Run, ...]:
-    """The approved corrections that a month takes over, by the month they correct."""
-    return tuple(run for run in approved_corrections(home) if _target(run) == month)
+    """The approved corrections that a month takes over, by the month they correct, and what final runs differ by."""
+    return tuple(
+        run
+        for run in (*_finals_over(home), *approved_corrections(home))
+        if _target(run) == month and is_approved(home, run)
+    )
 
 
 def waiting_for(home: Home, month: str) -> tuple[Run, ...]:
@@ -52,7 +108,11 @@ def waiting_for(home: Home, month: str) -> tuple[Run, ...]:
     for run in _corrections(home, None):
         if state(home, run) is not State.REJECTED:
             newest[run.month] = run  # oldest first, so the last one stays
-    return tuple(run for run in newest.values() if _target(run) == month and state(home, run) not in APPROVED)
+    return tuple(
+        run
+        for run in (*_finals_over(home), *newest.values())
+        if _target(run) == month and not is_approved(home, run)
+    )
 
 
 def settled_final(home: Home, month: str) -> Run | None:
@@ -69,15 +129,19 @@ def closed_from(home: Home, month: str) -> Run | None:
 
 def refuse_out_of_turn(home: Home, run: Run) -> None:
     """Raise NotNowError where an approval would post a correction twice, never, or on top of what is no more."""
-    if run.kind != CORRECTION:
-        _refuse_unapproved_inside(home, run)
+    _refuse_unapproved_inside(home, run)
+    if not hands_over(run):
         return
     closed = closed_from(home, _target(run))
     if closed is not None:
         raise NotNowError(
-            f"{run.alias} was to be posted into {_target(run)}, and {closed.alias} exists without it; correct "
-            f"{run.month} again, and the difference goes into the month that is open now."
+            f"{run.alias} was to be posted into {_target(run)}, and {closed.alias} exists without it; "
+            f"{'correct' if run.kind == CORRECTION else 'settle'} {run.month} again, and the difference goes into the "
+            "month that is open now."
         )
+    if run.kind == FINAL:
+        _refuse_second_final(home, run)
+        return
     base = last_posted(home, run.month) or settled_final(home, run.month)
     if base is None or base.run_id != run.previous:
         raise NotNowError(
@@ -93,7 +157,7 @@ def refuse_posted(home: Home, run: Run) -> None:
         raise NotNowError(
             f"{later[0].alias} is approved and posts what it adds to {run.alias}; a further correction changes it."
         )
-    if run.kind == CORRECTION and state(home, run) in APPROVED:
+    if hands_over(run) and is_approved(home, run):
         taken = settled_final(home, _target(run))
         if taken is not None:
             raise NotNowError(
@@ -140,11 +204,30 @@ def _waiting_finding(run: Run, brought: Brought, month: str, kind: str) -> Findi
 def _refuse_unapproved_inside(home: Home, run: Run) -> None:
     """A month that took a correction over is not approved once that correction was rejected."""
     carried = {entry["path"] for entry in run.manifest["inputs"]}
-    for one in _corrections(home, None):
+    for one in (*_finals_over(home, every=True), *_corrections(home, None)):
         if f"runs/{one.run_id}/{DIFFERENCES}" in carried and state(home, one) not in APPROVED:
             raise NotNowError(
                 f"{run.alias} holds {one.alias}, which is no longer approved; settle {run.month} again."
             )
+
+
+def _refuse_second_final(home: Home, run: Run) -> None:
+    """A final run whose difference a later month holds is corrected, not followed by another final one."""
+    for other in _finals_over(home, every=True):
+        if other.month == run.month and other.run_id != run.run_id and is_approved(home, other):
+            taken = settled_final(home, _target(other))
+            if taken is not None:
+                raise NotNowError(f"{other.alias} is posted in {taken.alias}; correct {run.month} instead.")
+
+
+def _finals_over(home: Home, *, every: bool = False) -> list[Run]:
+    """Final runs that hand over their difference to a billed draft: of each month the newest not rejected, or every."""
+    found: dict[str, Run] = {}
+    finals = [run for run in runs.list_runs(home) if run.kind == FINAL and hands_over(run)]
+    for run in finals:
+        if state(home, run) is not State.REJECTED:
+            found[run.month] = run
+    return finals if every else list(found.values())
 
 
 def _corrections(home: Home, month: str | None) -> list[Run]:

@@ -173,7 +173,7 @@ def _deciding(home: Home, name: str) -> Iterator[_Case]:
     who = actor.current(home)
     refuse_damage(home, run)  # first of all: what was changed is not decided upon
     with ExitStack() as stack:
-        if run.kind == posted.CORRECTION:  # no month is being settled while what it takes over is decided
+        if posted.hands_over(run):  # no month is being settled while what it takes over is decided
             stack.enter_context(exclusive(home, SETTLEMENT, timeout=WAIT_SECONDS))
         log = stack.enter_context(audit_log.recording(home))
         done = log.entries(run.run_id)

@@ -20,7 +20,7 @@ import pandas as pd
 from jobs import access, actor, posted
 from jobs.accepted import ESTIMATES
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
-from jobs.basis import Basis
+from jobs.basis import LINES, Basis, past_basis
 from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
     EVENT_TABLES,
@@ -45,7 +45,7 @@ from market.periods import Month
 from market.profiles import ChargeMatrix, ProvincialRules, RuleProfile, profile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
-from settlement.corrections import Brought
+from settlement.corrections import Brought, differences, moved
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
@@ -56,7 +56,13 @@ from settlement.retail.packages import Certificates
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import newest_recorded_at
-from warehouse.difference_tables import CORRECTIONS, DIFFERENCES, differences_table
+from warehouse.difference_tables import (
+    CORRECTIONS,
+    DIFFERENCES,
+    differences_table,
+    read_clearing_movements,
+    read_line_amounts,
+)
 from warehouse.home import Home
 from warehouse.lock import SETTLEMENT, exclusive
 from warehouse.records import read_records, record_inputs
@@ -123,6 +129,7 @@ def settle(
     access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
+        billed = posted.billed_draft(home, str(month), rules.settled[0]) if kind == "final" else None
         basis = Basis(
             home,
             month,
@@ -131,12 +138,13 @@ def settle(
             _month_before(home, month),
             posted.posted_into(home, str(month)),
             posted.waiting_for(home, str(month)),
+            billed,
             kind=kind,
         )
         identify = partial(_identity, basis, basis_inputs(basis))
         newest = runs.latest_run(home, kind, str(month))
         compute = partial(compute_run, basis, progress)
-        if newest is not None and identify(newest.previous).run_id == UUID(newest.run_id):
+        if newest is not None and identify(newest.previous, _target(newest)).run_id == UUID(newest.run_id):
             differences = runs.verify(newest)
             if force:
                 again = Path(
@@ -145,7 +153,8 @@ def settle(
                 differences += runs.recompute(again, newest, compute)
             return MonthRun(newest, computed=force, differences=tuple(differences))
         previous = newest or earlier_version(home, kind, str(month))
-        identity = identify(None if previous is None else previous.run_id)
+        into = None if billed is None else posted.open_after(home, month)
+        identity = identify(None if previous is None else previous.run_id, into)
         if kind == "final":
             _refuse_corrected(home, month)
         keep_rules(home, rules)
@@ -170,6 +179,7 @@ def basis_inputs(basis: Basis) -> tuple[runs.InputFile, ...]:
         *month_inputs(basis.home, basis.month, basis.as_of, basis.rules, basis.kind),
         *_carried_from(basis.before),
         *(runs.output_as_input(run, DIFFERENCES) for run in basis.corrections),
+        *(runs.output_as_input(run, name) for run in _given(basis.billed) for name in (LINES, ACCOUNTS)),
     )
 
 
@@ -216,7 +226,9 @@ def _event_days(home: Home, month: Month, as_of: datetime | None) -> list[date]:
     return list(dated_in(read_records(home, "dr_events", as_of=as_of), month)["date"])
 
 
-def _identity(basis: Basis, inputs: tuple[runs.InputFile, ...], previous: str | None) -> runs.RunIdentity:
+def _identity(
+    basis: Basis, inputs: tuple[runs.InputFile, ...], previous: str | None, into: str | None
+) -> runs.RunIdentity:
     return runs.RunIdentity(
         basis.kind,
         str(basis.month),
@@ -225,8 +237,15 @@ def _identity(basis: Basis, inputs: tuple[runs.InputFile, ...], previous: str | 
         inputs,
         previous,
         installed_version("gridsettle"),
+        posted_into=into,
         waiting=tuple(run.run_id for run in basis.waiting),
     )
+
+
+def _target(run: runs.Run) -> str | None:
+    """The month that takes a run's difference, None for one that hands nothing over."""
+    into: str | None = run.manifest.get("posted_into")
+    return into
 
 
 def _refuse_corrected(home: Home, month: Month) -> None:
@@ -372,7 +391,12 @@ def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: 
         progress=progress,
     )
     waiting = posted.waiting_findings(basis.waiting, str(basis.month), basis.kind)
-    return replace(done, findings=(*done.findings, *waiting))
+    unbilled = (
+        []
+        if basis.kind != "final" or basis.origin
+        else posted.unbilled_finding(basis.billed, basis.month, basis.rules)
+    )
+    return replace(done, findings=(*done.findings, *waiting, *unbilled))
 
 
 def compute_run(
@@ -409,6 +433,8 @@ def compute_run(
         run_tables.AUDIT: run_tables.audit_table(done.looked_at),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
+    if basis.billed is not None:
+        rows[DIFFERENCES] = write_differences(basis.billed, basis.month, folder, run_id)
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)
     return {
         "rows": rows,
@@ -417,10 +443,25 @@ def compute_run(
     }
 
 
+def write_differences(before: runs.Run, month: Month, folder: Path, run_id: UUID) -> int:
+    """What the run in ``folder`` changes against a version before it, as DIFFERENCES; its rows."""
+    changed = differences(str(month), read_line_amounts(before.folder), read_line_amounts(folder))
+    clearing = moved(read_clearing_movements(before.folder), read_clearing_movements(folder))
+    table = differences_table([Brought(str(run_id), str(month), changed, clearing)])
+    return run_tables.write_table(table, folder / DIFFERENCES)
+
+
+def _given(run: runs.Run | None) -> tuple[runs.Run, ...]:
+    return () if run is None else (run,)
+
+
 def _month_before(home: Home, month: Month) -> runs.Run | None:
     """The run that the month's accounts carry forward from: the final one of the month before, else its draft."""
     before = str(Month.of(month.first - timedelta(days=1)))
-    return runs.latest_run(home, "final", before) or runs.latest_run(home, "draft", before)
+    final = runs.latest_run(home, "final", before)
+    if final is None:
+        return runs.latest_run(home, "draft", before)
+    return past_basis(home, final).billed or final  # the books go on from what was billed
 
 
 def _carried_from(before: runs.Run | None) -> tuple[runs.InputFile, ...]:

@@ -116,6 +116,7 @@ class ProvincialRules(RuleSet):
     value_of_lost_load_cny_per_mwh: Decimal
     day_ahead_results_at: time
     look_back_months: int
+    billed_on: Literal["draft", "final"]
     correction_pricing: Literal["own_quarter_hour", "error_tariff"]
     error_tariff_threshold: Decimal
     error_tariff_kinds: tuple[str, ...]

@@ -479,6 +479,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "path_without_section": ("路径缺少区段", "path without section"),
     "error_tariff_applied": ("差错电量按月度总量调整", "error adjusts the monthly total"),
     "error_by_quarter_hour": ("差错电量按分时重算", "error settled in its quarter-hours"),
+    "no_draft_was_billed": ("核对版未审批，按正式版出账", "no draft was billed"),
     "correction_waiting": ("追退补待审批", "correction waits for approval"),
     "unified_price_kept": ("统一结算点电价不予更改", "unified price kept"),
     "price_out_of_limits": ("电价越限", "price out of limits"),
