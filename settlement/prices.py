@@ -21,7 +21,7 @@ def hourly_user_price(node_price: IntArray, weight: IntArray | None = None) -> I
     missing = is_missing(P).any(axis=1) | is_missing(G).any(axis=1)
     hours = [
         MISSING if gap or sum(g) == 0 else half_up_ratio(sum(map(mul, p, g)), sum(g))  # ruling 6
-        for gap, p, g in zip(missing.tolist(), P.tolist(), G.tolist(), strict=True)
+        for gap, p, g in zip(list(missing), P.tolist(), G.tolist(), strict=True)
     ]
     return np.repeat(np.array(hours, dtype=np.int64), PERIODS_PER_HOUR)
 
