@@ -18,10 +18,10 @@ def hourly_user_price(node_price: IntArray, weight: IntArray | None = None) -> I
     mean. Returns (96,); MISSING for an hour in which a price or weight is missing or all weights are zero.
     """
     P, G = _by_hour(node_price), _by_hour(np.ones_like(node_price) if weight is None else weight)
-    missing = is_missing(P).any(axis=1) | is_missing(G).any(axis=1)
+    missing = np.asarray((is_missing(P) | is_missing(G)).any(axis=1)).tolist()
     hours = [
         MISSING if gap or sum(g) == 0 else half_up_ratio(sum(map(mul, p, g)), sum(g))  # ruling 6
-        for gap, p, g in zip(list(missing), P.tolist(), G.tolist(), strict=True)
+        for gap, p, g in zip(missing, P.tolist(), G.tolist(), strict=True)
     ]
     return np.repeat(np.array(hours, dtype=np.int64), PERIODS_PER_HOUR)
 
