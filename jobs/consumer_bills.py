@@ -22,6 +22,7 @@ from jobs.consumer_findings import lack_findings, tariff_findings
 from jobs.consumer_use import UseCollector, maximum_demand, reactive_energy
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster, valid_in
+from market.consumer import ConsumerRules
 from market.dated import Dated
 from market.money import scaled
 from market.periods import Month
@@ -42,7 +43,6 @@ from warehouse.runs import Run
 
 CONSUMER_RECORDS = ("tariffs", "packages", "package_choices", "maximum_demand")
 CONSUMER_CURVES = ("reactive_readings",)
-CONSUMER_KINDS = (ParticipantKind.RETAIL_USER, ParticipantKind.AGENCY_USER, ParticipantKind.RESIDENTS)
 TEN_THOUSANDTHS = 4
 
 
@@ -62,8 +62,9 @@ class ConsumerMonth:
         self._home, self._month, self._roster, self._as_of, self._before = home, month, roster, as_of, before
         self._profile, self._records = profile, records
         self._people = _by_participant(valid_in(records["participants"], month))
+        self._kinds = _billed_kinds(profile.consumer)
         self.consumers = sorted(
-            who for who, rows in self._people.items() if any(row.kind in CONSUMER_KINDS for row in rows)
+            who for who, rows in self._people.items() if any(row.kind in self._kinds for row in rows)
         )
         self.tariffs = TariffBook(_tariffs(records["tariffs"]))
         self.active = profile.consumer is not None and bool(self.tariffs) and bool(self.consumers)
@@ -83,7 +84,11 @@ class ConsumerMonth:
             for row in self._records["package_choices"].itertuples()
             if row.package_id in packages
         )
-        return UseCollector(self._month, self._roster, self.consumers, linked, rules)
+        wholesale = (ParticipantKind.WHOLESALE_USER, ParticipantKind.RESIDENTS)  # nothing of theirs floats
+        timed = frozenset(
+            who for who in self.consumers if any(row.kind not in wholesale for row in self._people[who])
+        )
+        return UseCollector(self._month, self._roster, self.consumers, linked, timed, rules)
 
     def add_to(
         self,
@@ -91,8 +96,12 @@ class ConsumerMonth:
         inputs: MonthInputs,
         matrix: ChargeMatrix,
         openings: Mapping[str, int],
+        difference: Mapping[str, int | None],
     ) -> tuple[MonthSettlement, list[Finding]]:
-        """The month with bills and what is odd about them; the month itself where no tariff is delivered."""
+        """The month with bills and what is odd about them; the month itself where no tariff is delivered.
+
+        difference: Wh by metered participant that its registers find beyond its days.
+        """
         rules, collector = self._profile.consumer, self.collector
         if rules is None or collector is None:
             return result, list(self._without_tariffs())
@@ -101,11 +110,12 @@ class ConsumerMonth:
             maximum_demand(
                 self._records["maximum_demand"], valid_in(self._records["meters"], self._month), self._month
             ),
+            difference,
         )
         self.use, spans = use, self._spans()
         bills = energy_bills(use, spans, self.tariffs, rules)
         basic_fee(bills, spans, rules)
-        power_factor(bills, spans, rules)
+        power_factor(bills, spans, rules, _first_layer(result))
         termination(bills, spans, self._month, rules)
         self.certificates = green_certificates(bills, spans, _carried(self._before))
         fund = rules.government_fund
@@ -131,8 +141,8 @@ class ConsumerMonth:
                 "bills_without_tariffs",
                 Severity.REVIEW,
                 str(self._month),
-                f"No tariffs are delivered, so none of the {len(self.consumers)} retail users, agency users and "
-                f"residents of {self._month} gets a bill; the wholesale layer is settled without them. Deliver a "
+                f"No tariffs are delivered, so none of the {len(self.consumers)} users and residents of {self._month} gets "
+                f"a bill; the wholesale layer is settled without them. Deliver a "
                 "tariffs file, and packages with package_choices for retail users.",
                 evidence={"consumers": len(self.consumers)},
             )
@@ -189,7 +199,7 @@ class ConsumerMonth:
     ) -> Customer | None:
         rules = self._profile.consumer
         row = next((row for row in self._people[who] if _holds(row, day)), None)
-        if rules is None or row is None or row.kind not in CONSUMER_KINDS:
+        if rules is None or row is None or row.kind not in self._kinds:
             return None
         retail = row.kind == ParticipantKind.RETAIL_USER
         choice = next((one for one in choices if one.holds(day)), None) if retail else None
@@ -235,6 +245,20 @@ class ConsumerMonth:
         for choices in found.values():
             choices.sort(key=lambda one: (one.effective_from, one.signed_on), reverse=True)
         return found
+
+
+def _billed_kinds(rules: ConsumerRules | None) -> frozenset[str]:
+    """Kinds that get a bill: those that pay a published price at any time, and retail users."""
+    priced = () if rules is None else [charge for one in rules.price_charges for charge in one.value]
+    return frozenset(kind for charge in priced for kind in charge.kinds) | {ParticipantKind.RETAIL_USER}
+
+
+def _first_layer(result: MonthSettlement) -> dict[str, dict[str, int | None]]:
+    """Fen of the wholesale lines by charge and participant."""
+    found: dict[str, dict[str, int | None]] = defaultdict(dict)
+    for line in result.lines:
+        found[line.charge_code][line.participant_id] = line.amount_fen
+    return found
 
 
 def _tariffs(frame: pd.DataFrame) -> list[Tariff]:

@@ -32,6 +32,8 @@ SENTENCES = {
     "is missing. Deliver power_factor_standard as 0.90, 0.85 or 0.80.",
     "reactive_missing": "{subject} is adjusted by its power factor but has no complete reactive readings; the "
     "adjustment is missing. Deliver reactive_readings for every day of its meters.",
+    "adjustment_without_price": "The registers of {subject} differ from its days, but it used nothing on them, so it has "
+    "no retail average price of its own; its month-end adjustment is missing. Deliver its readings, or correct the register.",
     "green_carry_missing": "What {subject} carried of green certificates from the month before is missing; its "
     "certificates are missing. Settle the month before first.",
 }

@@ -18,7 +18,7 @@ from settlement.day import Prices
 from settlement.metering import wh_of_reading
 from settlement.retail.bill import in_force
 from settlement.retail.time_of_use import FLAT, PERIOD_NAMES, by_period, periods_of_day
-from settlement.retail.use import ConsumerUse
+from settlement.retail.use import ConsumerUse, levelled
 from warehouse.curves import curve_days
 from warehouse.home import Home
 
@@ -26,7 +26,11 @@ SPOT = ("day_ahead", "real_time")
 
 
 class UseCollector:
-    """Watches the days of a month and keeps what bills rest on; rows are consumers in order of their id."""
+    """Watches the days of a month and keeps what bills rest on; rows are consumers in order of their id.
+
+    linked: consumers whose package follows a spot price. timed: those for whom periods of the day make a difference;
+    the energy of the others counts as flat.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class UseCollector:
         roster: Roster,
         consumers: Sequence[str],
         linked: frozenset[str],
+        timed: frozenset[str],
         rules: ConsumerRules,
     ) -> None:
         self.participants, self.days = tuple(consumers), tuple(month.days())
@@ -41,6 +46,7 @@ class UseCollector:
         place = {who: row for row, who in enumerate(self.participants)}
         self._row = np.array([place.get(who, -1) for who in roster.metered], np.intp)
         self._linked = np.array([who in linked for who in self.participants], np.bool_)
+        self._timed = np.array([who in timed for who in self.participants], np.bool_)
         shape = (len(self.participants), len(self.days))
         self.periods = np.zeros((*shape, len(PERIOD_NAMES)), np.int64)
         self.missing = np.zeros(shape, np.bool_)
@@ -57,7 +63,9 @@ class UseCollector:
         rows, energy = (rows, wh) if mine.all() else (rows[mine], wh[mine])
         rule = in_force(self._rules.time_of_use, day)
         clock = np.full(energy.shape[1], FLAT, np.intp) if rule is None else periods_of_day(rule, day)
-        np.add.at(self.periods[:, d], rows, by_period(energy, clock))
+        timed = self._timed[rows]
+        np.add.at(self.periods[:, d], rows[timed], by_period(energy[timed], clock))
+        np.add.at(self.periods[:, d, FLAT], rows[~timed], energy[~timed].sum(axis=1))
         follows = self._linked[rows]
         if not follows.any():
             return
@@ -68,8 +76,13 @@ class UseCollector:
             if unpriced.any():
                 self.spot_missing[stage][rows, d] = True
 
-    def use(self, reactive: Mapping[str, int | None], demand: Mapping[str, int | None]) -> ConsumerUse:
-        """The month, once its days have been watched."""
+    def use(
+        self,
+        reactive: Mapping[str, int | None],
+        demand: Mapping[str, int | None],
+        difference: Mapping[str, int | None],
+    ) -> ConsumerUse:
+        """The month, once its days have been watched; difference: Wh by which registers go beyond the days."""
         return ConsumerUse(
             self.participants,
             self.days,
@@ -79,6 +92,7 @@ class UseCollector:
             self.spot_missing,
             reactive,
             demand,
+            levelled(self.participants, self.periods.sum(axis=2), difference),
         )
 
 

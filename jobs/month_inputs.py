@@ -6,7 +6,7 @@ Memory is bounded by a few days of curves. What is not there becomes ``MISSING``
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -103,6 +103,8 @@ class MonthInputs:
         shape = (len(roster.spans), len(roster.metered))
         self.span_energy, self.span_measured = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.span_incomplete = np.zeros(shape, np.bool_)
+        self._meter_energy = [np.zeros(len(span.meter_ids), np.int64) for span in roster.spans]
+        self._meter_incomplete = [np.zeros(len(span.meter_ids), np.bool_) for span in roster.spans]
         self.kept: dict[date, MarketDay] = {}
         self.contract_wh: dict[str, int | None] = {}  # of the days seen; None where a quarter-hour is missing
         self._gaps: dict[Gap, list[date]] = defaultdict(list)
@@ -135,6 +137,16 @@ class MonthInputs:
             if day in self._keep:
                 self.kept[day] = market
             yield market
+
+    def meter_energy(self, wanted: Collection[str]) -> dict[str, list[tuple[date, int | None]]]:
+        """Of each meter wanted, Wh of its days by span of the roster, with the span's first day; None where one is missing."""
+        found: dict[str, list[tuple[date, int | None]]] = defaultdict(list)
+        for (first, _), span in zip(self.roster.span_days, self.roster.spans, strict=True):
+            energy, gaps = self._meter_energy[span.number], self._meter_incomplete[span.number]
+            for meter, wh, gap in zip(span.meter_ids, energy.tolist(), gaps.tolist(), strict=True):
+                if meter in wanted:
+                    found[meter].append((first, None if gap else wh))
+        return found
 
     def findings(self) -> list[Finding]:
         """Gaps and odd prices seen while streaming."""
@@ -206,6 +218,7 @@ class MonthInputs:
         meters = self._meters_of(roster, curve)
         for place in meters.absent:
             self._gap("missing_meter_day", roster, place, day)
+        self._meter_incomplete[roster.number][meters.absent] = True
         grouped = np.zeros((self.roster.residents_row + 1, PERIODS), np.int64)
         touched = roster.participant[meters.absent]
         if curve is not None:
@@ -215,8 +228,9 @@ class MonthInputs:
                 for row in np.flatnonzero(gaps):
                     self._gap("missing_reading", roster, meters.place[row], day)
                 touched = np.concatenate([touched, meters.participant[gaps]])
+                self._meter_incomplete[roster.number][meters.place[gaps]] = True
                 wh = np.where(is_missing(wh), 0, wh)
-            self._account(roster.number, meters.participant, wh, _taken(curve.quality, meters.used), gaps)
+            self._account(roster.number, meters, wh, _taken(curve.quality, meters.used), gaps)
             wh[meters.delivering] *= -1
             ordered = _rows_of(wh, meters.order)
             if len(meters.starts) == len(ordered):
@@ -239,7 +253,7 @@ class MonthInputs:
     def _account(
         self,
         span: int,
-        participant: Index,
+        meters: _Meters,
         wh: IntArray,
         quality: pa.StringArray | None,
         gaps: np.ndarray | None,
@@ -247,8 +261,9 @@ class MonthInputs:
         totals, measured = np.abs(wh.sum(axis=1)), np.abs(measured_wh(wh, quality))
         if gaps is not None:
             totals[gaps] = measured[gaps] = 0
-        np.add.at(self.span_energy[span], participant, totals)
-        np.add.at(self.span_measured[span], participant, measured)
+        np.add.at(self.span_energy[span], meters.participant, totals)
+        np.add.at(self.span_measured[span], meters.participant, measured)
+        self._meter_energy[span][meters.place] += totals  # a meter has one row a day
 
     def _meters_of(self, roster: DayRoster, curve: CurveDay | None) -> _Meters:
         """How the day's curves, in their own order, belong to meters and settling rows; kept while keys stay."""

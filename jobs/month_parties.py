@@ -46,34 +46,28 @@ def parties_of(
     )
 
 
-def register_differences(
-    register_wh: Mapping[str, int | None], roster: Roster, inputs: MonthInputs
+def differences_by_party(
+    difference: Mapping[str, int | None], roster: Roster, inputs: MonthInputs
 ) -> dict[str, int | None]:
-    """Wh by settling user: the registers of its customers less the sum of their days; None where one is missing.
+    """Wh by settling user: what the registers of its customers find beyond their days; None where one is missing.
 
-    register_wh: Wh of the month by metered participant. A customer that changed its party inside the month has its
-    difference shared by the energy it had with each.
+    difference: Wh by metered participant. A customer that changed its party inside the month has its difference shared
+    by the energy it had with each.
     """
-    energy = {
-        who: None if gap else wh
-        for who, wh, gap in zip(
-            roster.metered, inputs.energy.tolist(), inputs.incomplete.tolist(), strict=True
-        )
-    }
-    held: dict[str, dict[str, int]] = {who: defaultdict(int) for who in register_wh}
+    held: dict[str, dict[str, int]] = {who: defaultdict(int) for who in difference}
     for span in roster.spans:
         for i, who in enumerate(roster.metered):
             if who in held and 0 <= span.holder[i] < len(roster.users):
                 held[who][roster.users[span.holder[i]]] += int(inputs.span_energy[span.number, i])
     found: dict[str, int | None] = {}
-    for who, registered in sorted(register_wh.items()):
-        used, names = energy.get(who), sorted(held[who])
-        if registered is None or used is None:
+    for who, wh in sorted(difference.items()):
+        names = sorted(held[who])
+        if wh is None:
             found |= dict.fromkeys(names, None)
             continue
         weights = [max(held[who][name], 0) for name in names]
         weights = weights if any(weights) else [1] * len(names)
-        for name, part in zip(names, apportion(registered - used, weights, names), strict=True):
+        for name, part in zip(names, apportion(wh, weights, names), strict=True):
             before = found.get(name, 0)
             found[name] = None if before is None else before + part
     return found

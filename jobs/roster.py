@@ -130,6 +130,11 @@ class Roster:
         return tuple(roster for _, _, roster in self._spans)
 
     @property
+    def span_days(self) -> tuple[tuple[date, date], ...]:
+        """First day and day after the last of each of the ``spans``."""
+        return tuple((first, after) for first, after, _ in self._spans)
+
+    @property
     def residents_row(self) -> int:
         """The settling row of residents, after users and generators."""
         return len(self.users) + len(self.generators)

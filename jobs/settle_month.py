@@ -34,8 +34,9 @@ from jobs.estimates import estimates_table
 from jobs.metering_errors import MeteringErrors, metering_errors
 from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs, UnifiedPrices
-from jobs.month_parties import parties_of, register_differences
+from jobs.month_parties import differences_by_party, parties_of
 from jobs.month_readings import CheckedReadings, check_readings, reading_inputs
+from jobs.month_registers import differences, month_of_meters, register_findings
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
@@ -279,7 +280,6 @@ def calculate(
     kind: str = "draft",
     as_of: datetime | None = None,
     before: runs.Run | None = None,
-    register_wh: Mapping[str, int | None] | None = None,
     brought: Sequence[Brought] = (),
     unified: UnifiedPrices | None = None,
     reuse_checks: bool = False,
@@ -288,9 +288,9 @@ def calculate(
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
-    before: the run of the month before, whose accounts carry forward; None opens them at zero. register_wh: Wh of
-    the month by metered participant as its registers say, for the month-end adjustment. brought: corrections posted
-    into this month. unified: user prices that stay, of a month that is corrected; settled_by: the version of it that was final. A profile that begins later is
+    before: the run of the month before, whose accounts carry forward; None opens them at zero. brought: corrections
+    posted into this month. unified: user prices that stay, of a month that is corrected; settled_by: the version of it
+    that was final. A profile that begins later is
     applied as of its first day. Raises what ``settle`` raises.
     """
     started = rules_used.in_force_from
@@ -325,7 +325,9 @@ def calculate(
         for market in progress(inputs.days(), "settle", total=len(list(month.days())))
     ]
     parties = parties_of(roster, inputs, records, month)
-    facts = replace(facts, register_difference=register_differences(register_wh or {}, roster, inputs))
+    by_register = month_of_meters(roster, inputs, records, rules_used)
+    difference = differences(by_register)
+    facts = replace(facts, register_difference=differences_by_party(difference, roster, inputs))
     openings = _openings(before, matrix, roster)
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
@@ -338,7 +340,7 @@ def calculate(
     )
     amounts = [*response.amounts, *by_hand.amounts]
     result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts, brought)
-    result, bill_findings = consumers.add_to(result, inputs, matrix, openings)
+    result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference)
     missing = _missing_lines(result)
     closed = not missing and not {"pool_without_key", "fund_unknown"} & {
         one.code for one in (*result.findings, *bill_findings)
@@ -355,6 +357,7 @@ def calculate(
         *roster.findings(),
         *inputs.findings(),
         *readings.findings,
+        *register_findings(roster, by_register),
         *response.findings,
         *by_hand.findings,
         *_kind_findings(roster, records["meters"]),

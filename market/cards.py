@@ -54,8 +54,7 @@ class Example(Strict):
     """A line worked by hand: a scenario of ``tests/scenarios`` that has it, and the numbers that give it.
 
     given: values in the units of the inputs; a list is one value a period, a mapping one value a participant.
-    ``repeat`` periods have the same values. registers_mwh: the month's energy as registers say, where the line rests
-    on it.
+    ``repeat`` periods have the same values.
     """
 
     scenario: str
@@ -65,7 +64,6 @@ class Example(Strict):
     repeat: int = 1
     arithmetic: str
     amount_cny: Decimal
-    registers_mwh: dict[str, Decimal] = Field(default_factory=dict)
 
 
 class Card(Strict):

@@ -129,6 +129,7 @@ def energy_bills(
         time_of_use(bills, span, groups, rules)  # B.8
         retail_energy(bills, span)  # B.10
     retail_caps_and_deviation(bills, spans)  # B.10
+    retail_adjustment(bills, spans)  # B.2
     return bills
 
 
@@ -145,7 +146,7 @@ def _groups(span: Span) -> Groups:
 
 
 def price_charge(bills: Bills, span: Span, groups: Groups, charge: PriceCharge) -> None:
-    """Q·P, P = Σ components of the user's class and voltage (SD25, DL809; market.md B.7)."""
+    """Q·P, Q by register, P = Σ components of the user's class and voltage (SD25, DL809; market.md B.7)."""
     use = bills.use
     column = bills.columns.get(charge.charge) or bills.new(charge.charge)
     if column.daily is None:
@@ -155,7 +156,7 @@ def price_charge(bills: Bills, span: Span, groups: Groups, charge: PriceCharge) 
         if kind not in charge.kinds:
             continue
         price = _price(bills, span, charge.components, tariff_class, band, rows)
-        energy = use.energy[rows, days]
+        energy = use.by_register[rows, days]
         total = energy.sum(axis=1)
         column.pays[rows] = True
         column.missing[rows] |= use.missing[rows, days].any(axis=1)
@@ -314,6 +315,38 @@ def retail_caps_and_deviation(bills: Bills, spans: Sequence[Span]) -> None:
             days = sum(span.after - span.first for span in under)
             share = Fraction((agreed or 0) * days, len(use.days))
             _add(deviation, at, deviation_e11(energy, share, package), energy, gap or agreed is None, last)
+
+
+def retail_adjustment(bills: Bills, spans: Sequence[Span]) -> None:
+    """What the register finds beyond the days at the user's own retail average price (SD25 C_month_adj; market.md B.2).
+
+    The price is its energy fee after the cap over the energy of its days as a retail user.
+    """
+    use = bills.use
+    if use.levelled is None:
+        return
+    retail: dict[int, list[Span]] = defaultdict(list)
+    for row in np.flatnonzero(use.levelled.any(axis=1)).tolist():
+        for span in spans:
+            who = span.customers[row]
+            if who is not None and who.kind == "retail_user":
+                retail[row].append(span)
+    fees = [bills.columns[code] for code in (ENERGY_OF_PACKAGE, "retail_cap") if code in bills.columns]
+    for row, under in retail.items():
+        energy = sum(int(use.energy[row, span.first : span.after].sum()) for span in under)
+        column = bills.columns.get("retail_adjustment") or bills.new("retail_adjustment")
+        at = np.array([row], np.intp)
+        gap = any(bool(fee.missing[row]) for fee in fees) or bool(use.missing[row].any())
+        if energy <= 0:
+            bills.lacks.append(
+                Lack("adjustment_without_price", use.participants[row], (row,), _days(bills, under[-1]))
+            )
+            gap = True
+        fee = sum(fee.exact[row] for fee in fees)
+        for span in under:
+            found = int(use.levelled[row, span.first : span.after].sum())
+            exact = Fraction(found * fee, energy) if energy > 0 else 0  # D · ΣC_retail / ΣQ
+            _add(column, at, exact, found, gap, span)
 
 
 def _add(

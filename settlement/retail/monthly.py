@@ -27,6 +27,7 @@ TWO_PARTS = {"capacity": "basic_capacity", "demand": "basic_demand"}
 VA_DECIMALS = 3
 PERCENT_DECIMALS = 2
 E11_OF_MILLS = 100
+NOTHING: Mapping[str, Mapping[str, int | None]] = {}
 
 
 def basic_fee(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> None:
@@ -74,10 +75,16 @@ def _size_w(bills: Bills, row: int, who: Customer) -> int | None:
     return None
 
 
-def power_factor(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> None:
+def power_factor(
+    bills: Bills,
+    spans: Sequence[Span],
+    rules: ConsumerRules,
+    first_layer: Mapping[str, Mapping[str, int | None]] = NOTHING,
+) -> None:
     """Percent of the lines it rests on, by the standard and cos phi of the month (PF; market.md B.9).
 
-    The standard is the one of the last day of the month on which the user is a consumer.
+    The standard is the one of the last day of the month on which the user is a consumer. first_layer: charge ->
+    participant -> fen of wholesale lines, which are the energy of a user that buys wholesale.
     """
     use, last_day = bills.use, bills.use.days[-1]
     tables = on(rules.power_factor_tables, last_day, "power_factor_tables")
@@ -94,7 +101,8 @@ def power_factor(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> N
         column = _column(bills, "power_factor")
         column.denominator = 100 * 10**PERCENT_DECIMALS
         column.pays[row] = True
-        reactive = use.reactive_varh.get(use.participants[row])
+        name = use.participants[row]
+        reactive = use.reactive_varh.get(name)
         if reactive is None:
             bills.lacks.append(
                 Lack("reactive_missing", use.participants[row], (row,), (use.days[0], last_day))
@@ -106,6 +114,7 @@ def power_factor(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> N
             column.missing[row] = True
             continue
         base = [fen[row] for of, fen in billed if of.pays[row]]
+        base += [of[name] for code in charges if name in (of := first_layer.get(code, {}))]
         known = [fen for fen in base if fen is not None]
         if reactive is None or use.incomplete[row] or len(known) < len(base):
             column.missing[row] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from market.money import IntArray
+from market.money import IntArray, apportion
 from settlement.day import BoolArray
 from settlement.retail.packages import Choice, Package
 
@@ -51,7 +51,8 @@ class ConsumerUse:
     """Energy of the month: periods (rows, days, 5) Wh, missing (rows, days).
 
     spot: stage -> (rows, days) Σ Q_τ·P_τ in 1e-9 元 of rows whose package follows it; spot_missing: (rows, days).
-    reactive_varh, demand_w: of the month, None (or absent) where not delivered.
+    reactive_varh, demand_w: of the month, None (or absent) where not delivered. levelled: (rows, days) Wh by which the
+    month's registers go beyond the days, spread over them; None where no register is delivered.
     """
 
     participants: tuple[str, ...]
@@ -62,6 +63,7 @@ class ConsumerUse:
     spot_missing: Mapping[str, BoolArray]
     reactive_varh: Mapping[str, int | None] = field(default_factory=dict)
     demand_w: Mapping[str, int | None] = field(default_factory=dict)
+    levelled: IntArray | None = None
 
     @cached_property
     def energy(self) -> IntArray:
@@ -69,7 +71,34 @@ class ConsumerUse:
         return np.asarray(self.periods.sum(axis=2), np.int64)
 
     @cached_property
+    def by_register(self) -> IntArray:
+        """(rows, days) Wh of the month's registers, levelled over the days (抄见电量调平): what a flat price is charged on."""
+        return self.energy if self.levelled is None else self.energy + self.levelled
+
+    @cached_property
     def incomplete(self) -> list[bool]:
         """By row: True where any day of the month is missing."""
         gaps: list[bool] = np.asarray(self.missing.any(axis=1)).tolist()
         return gaps
+
+
+def levelled(
+    participants: Sequence[str], energy: IntArray, difference: Mapping[str, int | None]
+) -> IntArray | None:
+    """What registers find beyond the days, over the days by their energy (SD25 抄见电量调平; market.md C.4).
+
+    energy: (rows, days) Wh. difference: Wh of the month by participant; None is a month whose days are missing and
+    levels nothing. A month without energy has it on its last day. None where there is no difference at all.
+    """
+    differing = [(row, difference[who]) for row, who in enumerate(participants) if difference.get(who)]
+    if not differing:
+        return None
+    spread = np.zeros(energy.shape, np.int64)
+    keys = [f"{day:03d}" for day in range(energy.shape[1])]
+    for row, wh in differing:
+        weights = [max(one, 0) for one in energy[row].tolist()]
+        if any(weights):
+            spread[row] = apportion(wh or 0, weights, keys)
+        else:
+            spread[row, -1] = wh or 0
+    return spread

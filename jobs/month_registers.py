@@ -1,0 +1,222 @@
+"""The month's registers against the sum of days: what the month-end adjustment rests on (SD25; market.md B.2, C.6 R11).
+
+A meter's month is the energy between its reads at 00:00 of its first and after its last day in the month, over every
+change of meter and multiplier in between. Where such reads are not there, the meter's month is its days.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jobs.month_inputs import MonthInputs
+from jobs.roster import Roster
+from market.curves import MISSING
+from market.money import scaled
+from market.periods import Month
+from market.profiles import RuleProfile
+from market.tables import ParticipantKind
+from settlement.book import sum_or_none
+from settlement.findings import Finding, Severity
+from settlement.metering import wh_of_reading
+from settlement.vee import registers
+
+ADJUSTED_KINDS = (
+    ParticipantKind.WHOLESALE_USER,
+    ParticipantKind.RETAIL_USER,
+    ParticipantKind.AGENCY_USER,
+    ParticipantKind.RESIDENTS,
+)
+WITHOUT_LIMIT = Decimal(1)  # a profile without limits of readings takes every wrap as one
+
+
+class Stretch(NamedTuple):
+    """Days on which a meter belongs to one participant under one multiplier."""
+
+    meter_id: str
+    participant_id: str
+    first: date
+    after: date
+    multiplier: Decimal
+
+
+class RegisterRead(NamedTuple):
+    """Two reads of one counter with what lies between them; counted in 1e-6 kWh, MISSING where it ran backwards."""
+
+    first: date
+    after: date
+    start_kwh: Decimal
+    end_kwh: Decimal
+    counted: int
+
+
+@dataclass(frozen=True)
+class MeterMonth:
+    """A meter's stretch with the reads that cover it, its energy by registers and by days; None is missing."""
+
+    stretch: Stretch
+    reads: tuple[RegisterRead, ...]
+    register_wh: int | None
+    days_wh: int | None
+
+    @property
+    def difference_wh(self) -> int | None:
+        """Register less days; None where the register counts but a day is missing."""
+        if self.register_wh is None:
+            return 0
+        return None if self.days_wh is None else self.register_wh - self.days_wh
+
+
+def month_of_meters(
+    roster: Roster, inputs: MonthInputs, records: Mapping[str, pd.DataFrame], profile: RuleProfile
+) -> list[MeterMonth]:
+    """Every consuming meter of the month beside its registers; ``inputs`` has been streamed.
+
+    records: meters, registers. Nothing where no register of the month is delivered.
+    """
+    month, rules = roster.month, profile.readings
+    rollover_share = WITHOUT_LIMIT if rules is None else rules.limits(month.first).rollover_share
+    reads = _in_month(records["registers"], month)
+    if reads.empty:
+        return []
+    stretches = _stretches(records["meters"], roster)
+    by_meter = _reads(reads, {one.meter_id for one in stretches}, rollover_share)
+    if not by_meter:
+        return []
+    days = inputs.meter_energy(by_meter.keys())
+    found = []
+    for stretch in stretches:
+        covering = _covering(by_meter.get(stretch.meter_id, ()), stretch)
+        known = covering if covering and all(one.counted != MISSING for one in covering) else ()
+        register = sum(_wh(one.counted, stretch.multiplier) for one in known) if known else None
+        parts = [wh for day, wh in days.get(stretch.meter_id, ()) if stretch.first <= day < stretch.after]
+        found.append(MeterMonth(stretch, tuple(covering), register, sum_or_none(parts)))
+    return found
+
+
+def differences(months: Sequence[MeterMonth]) -> dict[str, int | None]:
+    """Wh by participant: its meters' registers less their days, of those that have any register; None is missing."""
+    found: dict[str, int | None] = {}
+    for one in months:
+        if one.register_wh is None:
+            continue
+        who, before = one.stretch.participant_id, found.get(one.stretch.participant_id, 0)
+        difference = one.difference_wh
+        found[who] = None if before is None or difference is None else before + difference
+    return found
+
+
+def register_findings(roster: Roster, months: Sequence[MeterMonth]) -> Iterator[Finding]:
+    """Meters whose month no register tells; one sentence for all where there is no register at all."""
+    month = roster.month
+    if not months:
+        yield Finding(
+            "month_without_registers",
+            Severity.INFORM,
+            str(month),
+            f"No register of {month} is delivered, so nobody has a month-end adjustment (月度调平): every meter's month is "
+            "the sum of its days. Deliver registers with a read at 00:00 of the first day and after the last.",
+        )
+    for one in months:
+        if one.register_wh is not None:
+            continue
+        meter, who, first, after, _ = one.stretch
+        backwards = any(read.counted == MISSING for read in one.reads)
+        why = (
+            "has a register that ran backwards"
+            if backwards
+            else "has no reads of its register that reach without a gap"
+        )
+        yield Finding(
+            "register_missing",
+            Severity.REVIEW,
+            meter,
+            f"Meter {meter} of {who} {why} from {first} to {after}, so its month is the sum of its days and has no "
+            "month-end adjustment. Deliver a read at 00:00 of both days, split where the multiplier changes.",
+            city=roster.city.get(who),
+            evidence={"participant_id": who, "first": str(first), "after": str(after)},
+        )
+
+
+def _stretches(meters: pd.DataFrame, roster: Roster) -> list[Stretch]:
+    month, found = roster.month, []
+    for row in meters.itertuples():
+        if row.direction != 1 or roster.kind.get(row.participant_id) not in ADJUSTED_KINDS:
+            continue
+        end = month.after if row.valid_to is None or pd.isna(row.valid_to) else min(row.valid_to, month.after)
+        first = max(row.valid_from, month.first)
+        if first < end:
+            found.append(Stretch(row.meter_id, row.participant_id, first, end, row.multiplier))
+    return _joined(sorted(found))
+
+
+def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Stretches that follow each other without a change are one: a read may span them."""
+    found: list[Stretch] = []
+    for one in stretches:
+        last = found[-1] if found else None
+        if (
+            last is not None
+            and last._replace(first=one.first, after=one.after) == one
+            and last.after == one.first
+        ):
+            found[-1] = last._replace(after=one.after)
+        else:
+            found.append(one)
+    return found
+
+
+def _in_month(reads: pd.DataFrame, month: Month) -> pd.DataFrame:
+    """Reads that touch the month."""
+    touching = [
+        first < month.after and month.first < after
+        for first, after in zip(reads["valid_from"], reads["valid_to"], strict=True)
+    ]
+    return reads[np.array(touching, np.bool_)]
+
+
+def _reads(
+    reads: pd.DataFrame, wanted: set[str], rollover_share: Decimal
+) -> Mapping[str, list[RegisterRead]]:
+    rows = [
+        row
+        for row in reads.itertuples()
+        if row.flow == "forward" and row.rate == "total" and row.meter_id in wanted
+    ]
+    if not rows:
+        return {}
+    start, end = (
+        np.array([scaled(getattr(row, name), 6) for row in rows], np.int64)
+        for name in ("start_kwh", "end_kwh")
+    )
+    counted = registers.advance(start, end, np.array([row.digits for row in rows], np.int64), rollover_share)
+    found: dict[str, list[RegisterRead]] = defaultdict(list)
+    for row, value in zip(rows, counted.counted.tolist(), strict=True):
+        found[row.meter_id].append(
+            RegisterRead(row.valid_from, row.valid_to, row.start_kwh, row.end_kwh, value)
+        )
+    return {meter: sorted(of_meter) for meter, of_meter in found.items()}
+
+
+def _covering(reads: Sequence[RegisterRead], stretch: Stretch) -> list[RegisterRead]:
+    """Reads that follow each other from the stretch's first day to its end; none where there is a gap."""
+    inside = [one for one in reads if stretch.first <= one.first and one.after <= stretch.after]
+    at, found = stretch.first, []
+    for one in inside:
+        if one.first != at:
+            return []
+        found.append(one)
+        at = one.after
+    return found if at == stretch.after else []
+
+
+def _wh(counted: int, multiplier: Decimal) -> int:
+    energy = wh_of_reading(np.array([[counted]], np.int64), np.array([scaled(multiplier, 3)], np.int64))
+    return int(energy[0, 0])
