@@ -4,8 +4,8 @@
 
 Builds a month of 31 days of 96 quarter-hours through the product's own ingestion: six in ten users are wholesale
 users with a position and a contract each, two are retail users of four retailers with packages, two are agency
-users; residents, 20 generators, inter-provincial trades, a demand-response event, tariffs, reactive readings and
-market operation fees, so that every charge of the list has lines. Then it measures, each in a process of its own
+users; residents, 20 generators, inter-provincial trades, a demand-response event, tariffs, reactive readings,
+registers and market operation fees, so that every charge of the list has lines. Then it measures, each in a process of its own
 with a warm file cache and imports not counted:
 
 - scan: pyarrow reading every Parquet file the run reads, nothing else
@@ -59,8 +59,8 @@ def build(folder: Path, users: int) -> None:
     from warehouse.home import create, home
 
     inbox, long = folder / "files", folder / "long"
-    inbox.mkdir(parents=True)
-    long.mkdir()
+    for place in (inbox, long):
+        place.mkdir(parents=True)
     draw = np.random.default_rng(2022)
     everybody, users = users, users * 6 // 10
     ids = [f"W{n:06d}" for n in range(users)]
@@ -78,7 +78,7 @@ def build(folder: Path, users: int) -> None:
     compared = everybody <= LONG_TABLES_UP_TO
     joined = _Long(long / "joined.parquet", ("use", "position", "contract"))
     parts = {name: _Long(long / f"{name}.parquet", (name,)) for name in ("use", "position", "contract")}
-    prices = []
+    prices, counted = [], np.zeros(everybody + 1, np.int64)
     for day in DAYS:
         use = np.rint(scale * shape * draw.normal(1, 0.1, (users, 96)).clip(0.2) * 1000).astype(np.int64)
         more = np.rint(small * shape * draw.normal(1, 0.1, (len(small), 96)).clip(0.2) * 1000).astype(
@@ -86,6 +86,7 @@ def build(folder: Path, users: int) -> None:
         )
         position = np.rint(use * draw.normal(1, 0.05, (users, 1)) / 1000).astype(np.int64) * 1000
         contract = np.rint(use * 0.8 / 1000).astype(np.int64) * 1000
+        counted += np.concatenate([use.sum(axis=1), more.sum(axis=1)])
         supply = (
             np.rint(
                 np.outer(np.full(GENERATORS, 1.03 / GENERATORS), use.sum(axis=0) + more.sum(axis=0)) / 1000
@@ -103,9 +104,9 @@ def build(folder: Path, users: int) -> None:
             (*ids, *others.books, *units), day, np.vstack([position, books, supply]) / 1e6, stage="day_ahead"
         )
         writers["reactive_readings"](
-            [f"M-{who}" for who in others.metered[:-1]],
+            [f"M-{who}" for who in (*ids, *others.metered[:-1])],
             day,
-            np.rint(more[:-1] * 0.4) / 1000,
+            np.rint(np.vstack([use, more[:-1]]) * 0.4) / 1000,
             flow="lagging",
             quality="measured",
         )
@@ -120,13 +121,14 @@ def build(folder: Path, users: int) -> None:
     for close in (*writers.values(), joined, *parts.values()):
         close.close()
     _prices(inbox, prices, LABELS)
+    _registers(inbox, [*ids, *others.metered], counted)
     at = home(folder / "home")
     create(at)
     started = time.perf_counter()
     receipts = deliver_many(at, [inbox])
     assert all(one.status == "accepted" for one in receipts), [vars(one) for one in receipts]
-    values = (3 * users + 2 * len(others.metered)) * 31 * 96
-    print(f"ingested {values / 1e6:.1f} M values in {time.perf_counter() - started:.1f} s")
+    values = (4 * users + 2 * len(others.metered)) * len(DAYS) * 96 / 1e6
+    print(f"ingested {values:.1f} M values in {time.perf_counter() - started:.1f} s")
     user_price = np.concatenate(
         [np.repeat(np.rint(_hourly(day)), 4, axis=1).astype(np.int64) for day in prices], axis=1
     )
@@ -289,9 +291,10 @@ def _fees(inbox: Path, units: list[str]) -> None:
 
 def _people(inbox: Path, ids: list[str], units: list[str], others: Others) -> None:
     start = "2022-01-01"
+    connected = {"voltage_kv": "10", "capacity_kva": "100000", "tariff_class": "general_industry"}
     rows = [
-        {"participant_id": who, "kind": kind, "city": CITIES[i % 5], "node": "SD"}
-        for kind, whole in (("wholesale_user", ids), ("generator", units))
+        {"participant_id": who, "kind": kind, "city": CITIES[i % 5], "node": "SD", **of_kind}
+        for kind, whole, of_kind in (("wholesale_user", ids, connected), ("generator", units, {}))
         for i, who in enumerate(whole)
     ]
     rows.append({"participant_id": "SGCC", "kind": "grid_company", "city": "province", "node": "SD"})
@@ -325,6 +328,23 @@ def _people(inbox: Path, ids: list[str], units: list[str], others: Others) -> No
     pd.DataFrame({"participant_id": units, "month": "2022-07", "capacity_mw": 1000}).to_csv(
         inbox / "capacity_available.csv", index=False
     )
+
+
+def _registers(inbox: Path, metered: list[str], counted: np.ndarray) -> None:
+    """A read at either end of the month for every consuming meter, 1 kWh above the sum of its days. counted: Wh."""
+    pd.DataFrame(
+        {
+            "meter_id": [f"M-{who}" for who in metered],
+            "flow": "forward",
+            "rate": "total",
+            "valid_from": "2022-07-01",
+            "valid_to": "2022-08-01",
+            "start_kwh": 0,
+            "end_kwh": (counted + 1000) / 1000,
+            "digits": 12,
+            "multiplier": "",
+        }
+    ).to_csv(inbox / "registers.csv", index=False, float_format="%.3f")
 
 
 class _Wide:

@@ -62,6 +62,8 @@ def differences_by_party(
     found: dict[str, int | None] = {}
     for who, wh in sorted(difference.items()):
         names = sorted(held[who])
+        if not names:
+            continue  # residents: the grid company holds both their energy and the loss
         if wh is None:
             found |= dict.fromkeys(names, None)
             continue

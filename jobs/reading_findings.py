@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,12 @@ def gap_findings(seen: Seen, city: dict[str, str | None]) -> list[Finding]:
 def _of_intervals(seen: Seen, city: dict[str, str | None], accepts: Sequence[str]) -> Iterator[Finding]:
     for code, by_meter in sorted(seen.odd.items()):
         for row, places in sorted(by_meter.items()):
-            stamps = [f"{day} {LABELS[period - 1]}" for day, periods in places for period in periods]
+            count = sum(len(periods) for _, periods in places)
+            at = islice(((day, period) for day, periods in places for period in periods), MOST)
+            stamps = [f"{day} {LABELS[period - 1]}" for day, period in at]
             who = seen.owner[row]
             sentence = OF_INTERVALS[code].format(
-                meter=seen.meter_ids[row], who=who, count=len(stamps), first=stamps[0]
+                meter=seen.meter_ids[row], who=who, count=count, first=stamps[0]
             )
             blocks = code == "negative_reading" and code not in accepts
             yield Finding(
@@ -127,7 +130,7 @@ def _of_intervals(seen: Seen, city: dict[str, str | None], accepts: Sequence[str
                 str(seen.meter_ids[row]),
                 sentence,
                 city=city.get(who),
-                evidence={"participant_id": who, "count": len(stamps), "periods": stamps[:MOST]},
+                evidence={"participant_id": who, "count": count, "periods": stamps},
             )
 
 

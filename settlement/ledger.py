@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from market.profiles import ChargeMatrix
 
@@ -17,8 +18,7 @@ class LedgerNotBalancedError(AssertionError):
     """The run fails closed: postings or a clearing account do not close as the profile says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One statement line; ``amount_fen`` None is missing, is not posted, and blocks the run (ruling 14)."""
 
     participant_id: str
@@ -38,8 +38,7 @@ class Movement:
     amount_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One side of an entry; debit positive."""
 
     account: str
@@ -78,7 +77,7 @@ def post(lines: Sequence[Line], movements: Sequence[Movement], matrix: ChargeMat
         if line.amount_fen is None:
             continue
         who, code, fen = line.participant_id, line.charge_code, line.amount_fen
-        postings.append(Posting(participant_account(who), who, code, "participant", fen, who))
+        postings.append(Posting(f"participant:{who}", who, code, "participant", fen, who))
         postings.append(Posting(account_of[code], None, code, "clearing", -fen, who))
     for movement in movements:
         transfer = transfers[movement.transfer_code]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from hashlib import sha1
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -78,8 +80,25 @@ def _mean_price(line: Line) -> int | None:
 
 def daily_table(series: Iterable[DailySeries]) -> pa.Table:
     """participant_id, charge_code, date, quantity_mwh, amount (unrounded); a missing value is null."""
-    parts = [_daily_part(one) for one in series]
+    parts: list[pa.Table] = []
+    for single, run in groupby(series, key=lambda one: one.quantity.size == 1):
+        parts += [_singles(list(run))] if single else [_daily_part(one) for one in run]
     return pa.concat_tables(parts) if parts else pa.table({})
+
+
+def _singles(series: Sequence[DailySeries]) -> pa.Table:
+    """Series of one participant and day, as those of trades and events are, in one table."""
+    missing = np.concatenate([one.missing.ravel() for one in series])
+    gaps = missing if missing.any() else None
+    return pa.table(
+        {
+            "participant_id": pa.array([one.participants[0] for one in series], pa.string()),
+            "charge_code": pa.array([one.charge_code for one in series], pa.string()),
+            "date": pa.array([one.days[0] for one in series], pa.date32()),
+            "quantity_mwh": decimals(np.concatenate([one.quantity.ravel() for one in series]), ENERGY, gaps),
+            "amount": decimals(np.concatenate([one.nano.ravel() for one in series]), EXACT_AMOUNT, gaps),
+        }
+    )
 
 
 def _daily_part(one: DailySeries) -> pa.Table:
@@ -176,14 +195,24 @@ def _purchase_nano(purchase: Purchase) -> _Nano:
     )
 
 
+def ids5(run_id: UUID, names: Iterable[str]) -> Iterator[str]:
+    """``str(uuid5(run_id, name))`` of every name, without a UUID object for each: a run has a million of them."""
+    start = sha1(run_id.bytes, usedforsecurity=False)
+    for name in names:
+        one = start.copy()
+        one.update(name.encode())
+        text = one.hexdigest()
+        variant = "89ab"[int(text[16], 16) & 3]
+        yield f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
 def postings_table(postings: Sequence[Posting], run_id: UUID) -> pa.Table:
     """posting_id, account, participant_id, charge_code, amount_cny (debit positive)."""
     return pa.table(
         {
-            "posting_id": [
-                str(uuid5(run_id, f"posting|{posting.charge_code}|{posting.subject}|{posting.side}"))
-                for posting in postings
-            ],
+            "posting_id": list(
+                ids5(run_id, (f"posting|{one.charge_code}|{one.subject}|{one.side}" for one in postings))
+            ),
             "account": [posting.account for posting in postings],
             "participant_id": pa.array([posting.participant_id for posting in postings], pa.string()),
             "charge_code": [posting.charge_code for posting in postings],
@@ -210,7 +239,7 @@ def findings_table(findings: Sequence[Finding], run_id: UUID) -> pa.Table:
     return pa.table(
         {
             "finding_id": pa.array(
-                [str(uuid5(run_id, f"finding|{finding.code}|{finding.subject}")) for finding in ordered],
+                list(ids5(run_id, (f"finding|{finding.code}|{finding.subject}" for finding in ordered))),
                 pa.string(),
             ),
             "code": pa.array([finding.code for finding in ordered], pa.string()),

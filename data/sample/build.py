@@ -26,6 +26,7 @@ import metering
 import people
 import plants
 import prices
+import registers
 import response
 import sources
 import statements
@@ -98,6 +99,7 @@ def build(source: sources.Sources, out: Path) -> None:
         readings[plant.meter.meter_id] = output[plant.participant.participant_id][0]
     people.write(folder, [*everyone, *people.institutions()], meters, consumers.basic_fee)
     consumers.write(folder, users, meters, readings)
+    registers.write(folder, meters, readings)
     metering.write(folder, everyone, meters, readings, answer)
     prices.write(folder, price)
     interprovincial.write(folder, state)

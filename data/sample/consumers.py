@@ -14,7 +14,7 @@ from writing import DATES, JULY, Floats, Ints, generator, half_up, plain, write_
 
 HUBEI = "HB-TAR 湖北 2026-01 代理购电价格表"
 NATIONAL = "TD4 发改价格〔2026〕1077号"
-BILLED = ("retail_user", "agency_user")
+BILLED = ("retail_user", "agency_user", "wholesale_user")  # all of them pay the network's fees
 TWO_PART = "large_industry"
 SINCE = "2022-01-01"
 TARIFF_HEADER = "component tariff_class voltage_band price_cny price_unit region source source_effective_from valid_from valid_to"
@@ -157,7 +157,13 @@ def write(folder: Path, users: list[Participant], meters: list[Meter], readings:
         (meter for meter in meters if meter.participant_id in of), key=lambda meter: meter.meter_id
     )
     july = DATES[JULY:]
-    tangent = _tangents(len(billed), len(july))
+    wholesale = sum(of[meter.participant_id].kind == "wholesale_user" for meter in billed)  # they come last
+    tangent = np.concatenate(
+        [
+            _tangents("reactive", len(billed) - wholesale, len(july)),
+            _tangents("reactive_wholesale", wholesale, len(july)),
+        ]
+    )
     active = np.stack([readings[meter.meter_id][JULY:] for meter in billed]) / 10_000
     write_curve_parquet(
         folder / "reactive_readings_2022-07.parquet",
@@ -181,9 +187,9 @@ def write(folder: Path, users: list[Participant], meters: list[Meter], readings:
     )
 
 
-def _tangents(users: int, days: int) -> Floats:
+def _tangents(stream: str, users: int, days: int) -> Floats:
     """tan phi by user and day: most between 0.25 and 0.6 (cos phi 0.97 to 0.86), a tenth up to 1.0 (0.71)."""
-    random = generator("reactive")
+    random = generator(stream)
     mean = 0.25 + 0.35 * random.random((users, 1))
     mean = np.where(random.random((users, 1)) < 0.1, mean + 0.4, mean)
     return np.asarray(mean * (0.95 + 0.1 * random.random((users, days))), np.float64)

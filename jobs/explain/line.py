@@ -15,6 +15,7 @@ from jobs import access, actor
 from jobs.explain.brought import brought_of
 from jobs.explain.events import OF_EVENTS, events_of
 from jobs.explain.pools import OWN_POOLS, pool_of
+from jobs.explain.registers import OF_REGISTERS, registers_of
 from jobs.explain.run import NotExplainedError, RunData
 from jobs.explain.trades import OF_TRADES, trades_of
 from jobs.roster import dated_in
@@ -75,7 +76,8 @@ def _explain(run: RunData, participant_id: str, charge_code: str, day: date | No
         raise NotExplainedError(f"{day} is not in {run.month}, the month of run {run.run.alias}.")
     line = run.line(participant_id, charge_code)
     days = run.days(participant_id, charge_code)
-    if run.matrix.charge(charge_code).layer == "consumer" and (day is not None or not days):
+    by_days = bool(days) or charge_code in OF_REGISTERS
+    if run.matrix.charge(charge_code).layer == "consumer" and (day is not None or not by_days):
         raise NotExplainedError(
             f"{charge_code} belongs to a bill of the second layer, which is explained by its days where it has any and "
             "not by quarter-hour; docs/consumer_bills.md has its formula, and tariffs, packages and lines.parquet what "
@@ -101,6 +103,8 @@ def _explain(run: RunData, participant_id: str, charge_code: str, day: date | No
         behind["missing_because"] = _why_missing(run, participant_id)
     elif charge_code == RESETTLEMENT:
         behind |= brought_of(run, participant_id)
+    elif charge_code in OF_REGISTERS:
+        behind["sources"] = registers_of(run, participant_id)
     elif charge.fee is not None:
         behind["sources"] = _fee_sources(run, participant_id, charge.fee)
     elif not days and charge_code in OWN_POOLS:

@@ -38,6 +38,7 @@ BILLED = (
     "retail_cap",
     "retail_deviation",
     "retail_termination",
+    "retail_adjustment",
     "retail_cost",
     "retail_margin",
     "green_certificates",
@@ -107,8 +108,22 @@ PRICED = {
         "system_operation_fee": OPERATION,
         "government_funds": ("fund",),
     },
+    "wholesale_user": {
+        "line_loss_fee": ("line_loss",),
+        "transmission_fee": ("transmission",),
+        "system_operation_fee": OPERATION,
+        "government_funds": ("fund",),
+    },
     "residents": {"residents_bill": ("catalogue",)},
 }
+# the energy of a user that buys wholesale, of which the power factor takes its percent (B.9)
+WHOLESALE_ENERGY = (
+    "energy_real_time",
+    "energy_day_ahead",
+    "contract",
+    "month_adjustment",
+    "capacity_compensation",
+)
 WITHOUT_POWER_FACTOR = ("government_funds", "green_certificates", "retail_deviation", "retail_termination")
 REDUCTIONS = {  # B.9: percent for each hundredth above the standard, the last one stays
     Decimal("0.90"): "0.15 0.30 0.45 0.60 0.75",
@@ -252,55 +267,115 @@ def retail_energy(
     return share * fixed + (1 - share) * linked
 
 
-def bills(books: Books, folder: Path, first_day: date, clock: Clock = OF_2022) -> Lines:
-    """(participant, charge) -> line, for everyone who is billed."""
+class Month(NamedTuple):
+    """What every bill of the month is looked up in."""
+
+    books: Books
+    first_day: date
+    tariffs: list[Row]
+    spot: Mapping[str, list[int]]
+    packages: Mapping[str, tuple[Row, Row]]
+    kilowatt: Mapping[str, Decimal]
+    clock: Clock
+
+
+def bills(
+    books: Books,
+    folder: Path,
+    first_day: date,
+    first_layer: Mapping[tuple[str, str], int],
+    clock: Clock = OF_2022,
+) -> Lines:
+    """(participant, charge) -> line, for everyone who is billed. first_layer: fen of the wholesale lines."""
     days = days_of_month(first_day)
     people = keyed(csv_rows(folder, "participants"), "participant_id")
     tariffs: list[Row] = list(csv_rows(folder, "tariffs"))
     spot = {stage: user_price(books, stage) for stage in ("day_ahead", "real_time")}
-    packages, varh, kilowatt = chosen(folder, first_day), reactive(folder, days), demand_kw(folder, first_day)
+    packages, kilowatt = chosen(folder, first_day), demand_kw(folder, first_day)
+    month = Month(books, first_day, tariffs, spot, packages, kilowatt, clock)
+    varh = reactive(folder, days)
     found: Lines = {}
-    for name, curve in sorted(books.metered.items()):
+    for name in sorted(books.metered):
         user = people[name]
         if user["kind"] not in PRICED:
             continue
-        energy, mwh = sum(curve), Decimal(sum(curve)) / MWH
-        exact: dict[str, Decimal] = {}
-        for charge, components in PRICED[user["kind"]].items():
-            per_kwh = sum((price(tariffs, of, user, first_day) for of in components), Decimal(0))
-            exact[charge] = Decimal(energy) / KWH * per_kwh
-        if user["kind"] == "agency_user":
-            base = sum((price(tariffs, of, user, first_day) for of in FLOATING), Decimal(0))
-            exact["time_of_use"] = time_of_use(curve, base, clock)
-        unmetered: set[str] = {"basic_fee", "power_factor", "retail_termination"}
-        certificates = 0
-        if user["kind"] == "retail_user":
-            choice, package = packages[name]
-            if package["retailer_id"] != user["retailer_id"]:
-                raise ValueError(f"{name} has a package of another retailer")
-            reference = price(tariffs, "retail_reference", user, first_day)
-            exact["retail_energy"] = retail_energy(curve, package, spot, reference, clock)
-            certificates = int(mwh * (number(package["green_share"]) or 0))
-            exact |= by_the_package(mwh, exact["retail_energy"], certificates, choice, package, first_day)
-        if user["basic_fee"] == "capacity":
-            exact["basic_fee"] = Decimal(user["capacity_kva"]) * price(
-                tariffs, "basic_capacity", user, first_day
-            )
-        elif user["basic_fee"] == "demand":
-            exact["basic_fee"] = kilowatt[name] * price(tariffs, "basic_demand", user, first_day)
+        exact = flat_prices(month, name, user)
+        exact |= retail(month, name, user) if user["kind"] == "retail_user" else {}
+        exact |= two_parts(month, name, user)
         fen = {charge: to_fen(amount) for charge, amount in exact.items()}
         if user["kind"] != "residents" and (standard := standard_of(user)):
-            base_fen = sum(amount for charge, amount in fen.items() if charge not in WITHOUT_POWER_FACTOR)
-            rate = percent(standard, cos_phi(energy, varh[name]))
-            fen["power_factor"] = whole(Decimal(base_fen) * rate / 100)
+            base = sum(amount for charge, amount in fen.items() if charge not in WITHOUT_POWER_FACTOR)
+            if user["kind"] == "wholesale_user":
+                base += sum(first_layer.get((name, code), 0) for code in WHOLESALE_ENERGY)
+            rate = percent(standard, cos_phi(sum(books.metered[name]), varh[name]))
+            fen["power_factor"] = whole(Decimal(base) * rate / 100)
         for charge, amount in fen.items():
-            of_line = certificates * int(MWH) if charge == "green_certificates" else energy
-            found[name, charge] = Line(amount, None if charge in unmetered else of_line)
+            found[name, charge] = Line(amount, quantity(month, name, user["kind"], charge))
     return found
 
 
+def quantity(month: Month, name: str, kind: str, charge: str) -> int | None:
+    """Wh of a line: of the register where the price knows no periods (抄见电量), else of the days."""
+    days, beyond = sum(month.books.metered[name]), month.books.beyond_days.get(name, 0)
+    if charge in ("basic_fee", "power_factor", "retail_termination"):
+        return None
+    if charge == "green_certificates":
+        return certificates(month, name) * int(MWH)
+    if charge == "retail_adjustment":
+        return beyond
+    return days + beyond if charge in PRICED[kind] else days
+
+
+def flat_prices(month: Month, name: str, user: Row) -> dict[str, Decimal]:
+    """Energy by register x the sum of the charge's components; time of use of what floats, on the days."""
+    curve = month.books.metered[name]
+    by_register = sum(curve) + month.books.beyond_days.get(name, 0)
+    exact = {}
+    for charge, components in PRICED[user["kind"]].items():
+        per_kwh = sum((price(month.tariffs, of, user, month.first_day) for of in components), Decimal(0))
+        exact[charge] = Decimal(by_register) / KWH * per_kwh
+    if user["kind"] == "agency_user":
+        base = sum((price(month.tariffs, of, user, month.first_day) for of in FLOATING), Decimal(0))
+        exact["time_of_use"] = time_of_use(curve, base, month.clock)
+    return exact
+
+
+def two_parts(month: Month, name: str, user: Row) -> dict[str, Decimal]:
+    """Capacity or maximum demand x its price (B.7)."""
+    if user["basic_fee"] == "capacity":
+        per_kva = price(month.tariffs, "basic_capacity", user, month.first_day)
+        return {"basic_fee": Decimal(user["capacity_kva"]) * per_kva}
+    if user["basic_fee"] == "demand":
+        per_kw = price(month.tariffs, "basic_demand", user, month.first_day)
+        return {"basic_fee": month.kilowatt[name] * per_kw}
+    return {}
+
+
+def certificates(month: Month, name: str) -> int:
+    mwh = Decimal(sum(month.books.metered[name])) / MWH
+    return int(mwh * (number(month.packages[name][1]["green_share"]) or 0))
+
+
+def retail(month: Month, name: str, user: Row) -> dict[str, Decimal]:
+    """What the package makes: energy, clauses, and the register's difference at the own retail average (B.2, B.10)."""
+    curve, (choice, package) = month.books.metered[name], month.packages[name]
+    if package["retailer_id"] != user["retailer_id"]:
+        raise ValueError(f"{name} has a package of another retailer")
+    reference = price(month.tariffs, "retail_reference", user, month.first_day)
+    fee = retail_energy(curve, package, month.spot, reference, month.clock)
+    mwh = Decimal(sum(curve)) / MWH
+    clauses = by_the_package(mwh, fee, certificates(month, name), choice, package, month.first_day)
+    exact = {"retail_energy": fee} | clauses
+    if beyond := month.books.beyond_days.get(name, 0):
+        with localcontext() as context:
+            context.prec = 60
+            capped = fee + clauses.get("retail_cap", Decimal(0))
+            exact["retail_adjustment"] = Decimal(beyond) * capped / Decimal(sum(curve))
+    return exact
+
+
 def by_the_package(
-    mwh: Decimal, fee: Decimal, certificates: int, choice: Row, package: Row, first_day: date
+    mwh: Decimal, fee: Decimal, green: int, choice: Row, package: Row, first_day: date
 ) -> dict[str, Decimal]:
     """What rests on the package and the whole month: cap, deviation, termination, certificates."""
     exact: dict[str, Decimal] = {}
@@ -311,7 +386,7 @@ def by_the_package(
     if choice["ended_early_on"] and package["c2_cny"]:
         exact["retail_termination"] = termination(choice, package, first_day)
     if package["green_share"]:
-        exact["green_certificates"] = certificates * Decimal(package["green_cny_per_certificate"])
+        exact["green_certificates"] = green * Decimal(package["green_cny_per_certificate"])
     return exact
 
 

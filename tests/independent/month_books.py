@@ -80,6 +80,8 @@ class Books:
     share: dict[tuple[str, str], list[Fraction]]
     unit_class: dict[str, str]
     metered: dict[str, Curve]
+    beyond_days: dict[str, int]
+    beyond_days_of_party: dict[str, int]
 
 
 def whole(value: Decimal) -> int:
@@ -181,6 +183,35 @@ def read_metered(folder: Path, days: Sequence[date]) -> dict[str, Curve]:
     if unread := meters.keys() - readings.keys():
         raise ValueError(f"no reading in the month for {', '.join(sorted(unread))}")
     return taken
+
+
+def read_registers(folder: Path, metered: Mapping[str, Curve], days: Sequence[date]) -> dict[str, int]:
+    """Participant -> Wh that its registers counted over the month beyond the sum of its days.
+
+    Counted: end less start before the multiplier, over the last digit where the end is lower. Every meter of a
+    participant with a register must have one for the whole month.
+    """
+    meters = keyed(csv_rows(folder, "meters"), "meter_id")
+    whole_month = (str(days[0]), str(days[-1] + timedelta(days=1)))
+    counted: dict[str, int] = defaultdict(int)
+    read: set[str] = set()
+    for row in csv_rows(folder, "registers"):
+        if (row["flow"], row["rate"]) != ("forward", "total"):
+            continue
+        if (row["valid_from"], row["valid_to"]) != whole_month or row["meter_id"] in read:
+            raise ValueError(f"the register of {row['meter_id']} is not one read over the month")
+        read.add(row["meter_id"])
+        meter, start, end = meters[row["meter_id"]], Decimal(row["start_kwh"]), Decimal(row["end_kwh"])
+        kwh = end - start if end >= start else end + 10 ** int(row["digits"]) - start
+        counted[meter["participant_id"]] += whole(1000 * kwh * Decimal(meter["multiplier"]))
+    unread = {
+        row["participant_id"]
+        for meter, row in meters.items()
+        if meter not in read and row["direction"] == "1"
+    }
+    if gaps := unread & counted.keys():
+        raise ValueError(f"only some meters of {sorted(gaps)[0]} have a register")
+    return {who: wh - sum(metered[who]) for who, wh in counted.items()}
 
 
 def read_day_ahead(folder: Path, days: Sequence[date]) -> dict[str, Curve]:
@@ -295,6 +326,7 @@ def read_books(folder: Path, first_day: date) -> Books:
     (grid_company,) = (name for name, row in people.items() if row["kind"] == "grid_company")
 
     use: dict[str, Curve] = {}
+    party: dict[str, str] = {}
     generation: dict[str, Curve] = {}
     residents: Curve = [0] * length
     agency_wh: dict[str, int] = {}
@@ -311,10 +343,16 @@ def read_books(folder: Path, first_day: date) -> Books:
                 "retail_user": people[name]["retailer_id"],
                 "agency_user": grid_company,
             }[kind]
+            party[name] = book
             use[book] = added([use.get(book, [0] * length), curve], length)
         if kind == "agency_user":
             agency_wh[name] = sum(curve)
 
+    beyond_days = read_registers(folder, metered, days)
+    of_party: dict[str, int] = defaultdict(int)
+    for name, wh in beyond_days.items():
+        if name in party:
+            of_party[party[name]] += wh
     positions = read_day_ahead(folder, days)
     if strangers := positions.keys() - use.keys() - generation.keys():
         raise ValueError(f"positions without a meter: {', '.join(sorted(strangers))}")
@@ -343,4 +381,6 @@ def read_books(folder: Path, first_day: date) -> Books:
         share=read_shares(folder, days),
         unit_class={name: people[name]["tariff_class"] for name in generation},
         metered=metered,
+        beyond_days=beyond_days,
+        beyond_days_of_party={name: wh for name, wh in of_party.items() if wh},
     )

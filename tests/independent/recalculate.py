@@ -177,6 +177,19 @@ def mismatch(books: Books) -> int:
     return to_fen(product(unmatched, spread(user_price(books, "day_ahead"), user_price(books, "real_time"))))
 
 
+def month_adjustment(books: Books) -> dict[str, Lines]:
+    """(register - days) x own real-time average; the grid company's loss gives it back (SD25 C_month_adj; B.2)."""
+    price = user_price(books, "real_time")
+    lines = {}
+    for user, wh in books.beyond_days_of_party.items():
+        average = Fraction(product(books.use[user], price), sum(books.use[user]))
+        lines[user] = Line(to_fen(wh * average), wh)
+    if not lines:
+        return {}
+    back = Line(-total_fen(lines), -sum(books.beyond_days_of_party.values()))
+    return {"month_adjustment": lines, "month_adjustment_loss": {books.grid_company: back}}
+
+
 def back_to_users(books: Books, fen: int) -> Lines:
     """A pool given to all commercial and industrial users by their monthly energy (SD25; market.md B.3)."""
     energy = {user: sum(use) for user, use in books.use.items()}
@@ -239,6 +252,7 @@ def settle(books: Books) -> dict[tuple[str, str], Line]:
     real_time = users_real_time(books) | generators_real_time(books)
     day_ahead = users_day_ahead(books) | generators_day_ahead(books)
     residents, lost = residents_energy(books), loss(books)
+    adjusted = month_adjustment(books)  # it and the loss that gives it back leave the account as it was
     remainder = total_fen(real_time, day_ahead, residents, lost) - import_reference(books)  # ruling 6
     unmatched = mismatch(books)
     collected = users_capacity(books)
@@ -252,6 +266,7 @@ def settle(books: Books) -> dict[tuple[str, str], Line]:
         "contract": contracts(books),
         "residents_energy": residents,
         "loss": lost,
+        **adjusted,
         "position_mismatch": back_to_users(books, -unmatched),
         "congestion": back_to_users(books, -(remainder - unmatched)),
         "capacity_compensation": collected | generators_capacity(books, total_fen(collected)),

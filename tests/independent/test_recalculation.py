@@ -41,6 +41,8 @@ CHARGES = (
     "contract",
     "residents_energy",
     "loss",
+    "month_adjustment",
+    "month_adjustment_loss",
     "congestion",
     "position_mismatch",
     "capacity_compensation",
@@ -285,6 +287,8 @@ def test_one_kwh_more_of_an_agency_user_moves_its_energy_its_keys_and_nothing_el
     price = Decimal(user_price(books, "real_time")[NOON_OF_15_JULY]) / 1000
     expected = {(GRID, code) for code in ("energy_real_time", "loss", "capacity_compensation")}
     expected |= {(unit, "capacity_compensation") for unit in books.capacity}
+    # its register counted the kWh already: it is no longer beyond the days
+    expected |= {(GRID, code) for code in ("month_adjustment", "month_adjustment_loss")}
     expected |= {(user, code) for user in books.use for code in ("congestion", "position_mismatch")}
     gain_loss = {(user, "interprovincial_gain_loss") for user in books.agency_wh}
     # a share that moves by less than a fen may stay at its fen
@@ -301,6 +305,7 @@ def test_one_kwh_more_of_an_agency_user_moves_its_energy_its_keys_and_nothing_el
     # the multiplier makes whole fen of 0.001 yuan/MWh, so no rounding stands between
     assert difference[GRID, "energy_real_time"] == mwh * price == -difference[GRID, "loss"]
     assert difference[GRID, "capacity_compensation"] == mwh * Decimal("99.1")
+    assert difference[GRID, "month_adjustment"] == -difference[GRID, "month_adjustment_loss"] < 0
     pools = ("capacity_compensation", "congestion", "position_mismatch", "interprovincial_gain_loss")
     for code in (*pools, "residents_gain_loss", "unit_assessment_share"):
         assert total(difference, code) == 0

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from consumer_books import BILLED, OF_2025, agency_result, bills, counter_lines
-from month_books import Books, days_of_month, read_metered
+from month_books import Books
 from recalculate import Line
 from under_2025 import settle_2025
 
@@ -28,15 +28,10 @@ BY_PEOPLE = (
 GRID = "SGCC-SD"
 NOT_THE_AGENCY_BOOK = ("guaranteed_purchase", "loss", "month_adjustment_loss", "residents_cost_recovery")
 
-# Wh that the month's registers say beyond the days; T0001 is a customer of a retailer, A0001 of the grid company
-DIFFERENCE = {"W0001": 1_234_567, "W0007": -987_001, "A0001": 5_000_003, "T0001": -2_500_001, "W0020": 0}
-
 
 @pytest.fixture(scope="module")
-def done(sample_home, sample_folder) -> Calculation:
-    metered = read_metered(sample_folder, days_of_month(date(2022, 7, 1)))
-    registers = {who: sum(metered[who]) + difference for who, difference in DIFFERENCE.items()}
-    return calculate(sample_home, Month(2022, 7), profile("SD_2025"), register_wh=registers)
+def done(sample_home) -> Calculation:
+    return calculate(sample_home, Month(2022, 7), profile("SD_2025"))
 
 
 @pytest.fixture(scope="module")
@@ -49,35 +44,33 @@ def product(done) -> dict[tuple[str, str], Line]:
 
 
 @pytest.fixture(scope="module")
-def by_hand(books: Books, sample_folder) -> dict[tuple[str, str], Line]:
-    with (sample_folder / "participants.csv").open(encoding="utf-8") as file:
-        retailer = next(row.split(",")[8] for row in file if row.startswith("T0001,"))
-    by_party: dict[str, int] = {}
-    for who, wh in DIFFERENCE.items():
-        party = {"A0001": books.grid_company, "T0001": retailer}.get(who, who)
-        by_party[party] = by_party.get(party, 0) + wh
-    return settle_2025(books, {party: wh for party, wh in by_party.items() if wh})
+def by_hand(books: Books) -> dict[tuple[str, str], Line]:
+    return settle_2025(books)
 
 
 @pytest.fixture(scope="module")
-def wholesale(by_hand, done) -> dict[str, int]:
-    """Fen of the first layer by participant as recalculated; events, which are not, as the product has them."""
-    lines = {key: line.fen for key, line in by_hand.items()}
-    lines |= {
+def first_layer(by_hand, done) -> dict[tuple[str, str], int]:
+    """Fen of the first layer as recalculated; events, which are not, as the product has them."""
+    return {key: line.fen for key, line in by_hand.items()} | {
         (line.participant_id, line.charge_code): line.amount_fen
         for line in done.result.lines
         if line.charge_code.startswith("demand_response")
     }
+
+
+@pytest.fixture(scope="module")
+def wholesale(first_layer) -> dict[str, int]:
+    """Fen of the first layer by participant, the grid company's without what is not the agency book's."""
     fen: dict[str, int] = {}
-    for (who, code), amount in lines.items():
+    for (who, code), amount in first_layer.items():
         if not (who == GRID and code in NOT_THE_AGENCY_BOOK):
             fen[who] = fen.get(who, 0) + amount
     return fen
 
 
 @pytest.fixture(scope="module")
-def billed(books: Books, sample_folder) -> dict[tuple[str, str], Line]:
-    return bills(books, sample_folder, date(2022, 7, 1), OF_2025)
+def billed(books: Books, sample_folder, first_layer) -> dict[tuple[str, str], Line]:
+    return bills(books, sample_folder, date(2022, 7, 1), first_layer, OF_2025)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +90,10 @@ def test_every_bill_under_the_periods_of_2025_agrees_to_the_fen_and_the_wh(done,
     )
 
 
-def test_the_bills_of_2025_are_not_those_of_2022_where_periods_matter(books, sample_folder, billed):
-    before = bills(books, sample_folder, date(2022, 7, 1))
+def test_the_bills_of_2025_are_not_those_of_2022_where_periods_matter(
+    books, sample_folder, billed, first_layer
+):
+    before = bills(books, sample_folder, date(2022, 7, 1), first_layer)
     moved = {code for key, line in billed.items() if before[key] != line for code in key[1:]}
     assert moved >= {"time_of_use", "retail_energy", "power_factor"}
     assert "transmission_fee" not in moved

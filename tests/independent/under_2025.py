@@ -34,6 +34,7 @@ from recalculate import (
     interprovincial_transmission,
     loss,
     mismatch,
+    month_adjustment,
     product,
     share,
     spread,
@@ -145,19 +146,6 @@ def deviation_recovery(books: Books) -> tuple[Lines, Lines]:
     return sides[0], sides[1]
 
 
-def month_adjustment(books: Books, difference: dict[str, int]) -> dict[str, Lines]:
-    """(register - days) x own real-time average; the grid company's loss gives it back (SD25 C_month_adj)."""
-    price = user_price(books, "real_time")
-    lines = {}
-    for user, wh in difference.items():
-        average = Fraction(product(books.use[user], price), sum(books.use[user]))
-        lines[user] = Line(to_fen(wh * average), wh)
-    if not lines:
-        return {}
-    back = Line(-total_fen(lines), -sum(difference.values()))
-    return {"month_adjustment": lines, "month_adjustment_loss": {books.grid_company: back}}
-
-
 def fees_2025(books: Books) -> dict[str, Lines]:
     users = use_keys(books)
     starts = added_keys(users, nonmarket_keys(books), deviation_keys(books))
@@ -175,13 +163,13 @@ def fees_2025(books: Books) -> dict[str, Lines]:
     }
 
 
-def settle_2025(books: Books, difference: dict[str, int]) -> dict[tuple[str, str], Line]:
-    """Every line of the month under SD_2025; difference: Wh that the registers say beyond the days, by party."""
+def settle_2025(books: Books) -> dict[tuple[str, str], Line]:
+    """Every line of the month under SD_2025."""
     real_time = users_real_time(books) | generators_real_time_2025(books)
     day_ahead = users_day_ahead(books) | generators_day_ahead(books)
     priority, lost, cost = priority_generation(books), loss(books), guaranteed_by_day(books)
     guaranteed = {books.grid_company: Line(to_fen(sum(cost)), sum(books.residents_use))}
-    adjusted = month_adjustment(books, difference)
+    adjusted = month_adjustment(books)
     reference, unmatched, outside = import_reference(books), mismatch(books), curve_mismatch(books)
     account = total_fen(real_time, day_ahead, priority, guaranteed, lost, *adjusted.values())
     remainder = account - reference - outside

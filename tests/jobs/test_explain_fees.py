@@ -27,3 +27,17 @@ def test_who_shares_a_fee_sees_every_row_of_it_and_its_days(sample_home, settled
 def test_a_fee_has_no_quarter_hours(sample_home, settled_sample):
     with pytest.raises(NotExplainedError, match="not by quarter-hour"):
         explain(sample_home, settled_sample.run_id, "W0001", "residents_gain_loss", date(2022, 7, 4))
+
+
+def test_a_month_end_adjustment_sees_the_counters_and_multipliers_it_rests_on(sample_home, settled_sample):
+    told = explain(sample_home, settled_sample.run_id, "W0140", "month_adjustment")
+    read, meter = told.sources
+    assert (read.table, meter.table) == ("registers", "meters")
+    assert "M-W0140-01 valid_from 2022-07-01 valid_to 2022-08-01 start_kwh" in read.key
+    assert "multiplier 132000" in meter.key
+    of_retailer = explain(sample_home, settled_sample.run_id, "R01", "month_adjustment")
+    customers = {source.key.split()[0] for source in of_retailer.sources if source.table == "registers"}
+    assert len(customers) == 30
+    assert all(meter.startswith("M-T") for meter in customers)
+    own = explain(sample_home, settled_sample.run_id, "T0002", "retail_adjustment")
+    assert {source.key.split()[0] for source in own.sources} == {"M-T0002-01"}

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
+from small_market import SECTION, trade
 
-from market.money import IntArray
+from market.money import IntArray, apportion
 from market.profiles import RuleProfile, on, profile
 from settlement.capacity import capacity_curve
 from settlement.day import Contracts, MarketDay, Prices, settle_day
 from settlement.facts import FeeAmount, MonthFacts
-from settlement.interprovincial import settle_trades
-from settlement.month import MonthSettlement, settle_month
+from settlement.interprovincial import Trade, TradeSettlement, settle_trades
+from settlement.month import EventAmount, MonthSettlement, settle_month
 from settlement.parties import Parties
 
 FIRST = date(2022, 7, 1)
@@ -31,6 +32,8 @@ class World:
     parties: Parties
     days: tuple[MarketDay, ...]
     facts: MonthFacts
+    trades: tuple[Trade, ...] = ()
+    events: tuple[EventAmount, ...] = ()
 
     def settle(self, openings: Mapping[str, int] | None = None) -> MonthSettlement:
         """The month settled."""
@@ -38,13 +41,54 @@ class World:
         return settle_month(
             self.parties,
             [settle_day(day) for day in self.days],
-            settle_trades([], {}, provincial.landed_price_tolerance_cny_per_mwh),
-            [],
+            traded(self.trades, self.rules),
+            list(self.events),
             provincial,
             matrix,
             openings or {},
             self.facts,
         )
+
+
+def traded(trades: Sequence[Trade], rules: RuleProfile) -> TradeSettlement:
+    """Trades over one section."""
+    sections = {("P", FIRST + timedelta(days=n)): [SECTION] for n in range(DAYS)}
+    return settle_trades(trades, sections, rules.settled[0].landed_price_tolerance_cny_per_mwh)
+
+
+def with_trades_and_events(one: World, seed: int) -> World:
+    """The month with purchases between provinces, one by a wholesale user itself, and a demand-response event."""
+    draw = np.random.default_rng(seed)
+    trades = tuple(
+        trade(
+            FIRST + timedelta(days=int(draw.integers(0, DAYS))),
+            str(draw.choice(["day_ahead", "intraday"])),
+            period,
+            int(draw.integers(1, 400)),
+            int(draw.integers(0, 900)),
+            str(draw.choice(["GRID", "GRID", "W1"])),
+        )
+        for period in draw.permutation(np.arange(1, 97))[: int(draw.integers(0, 5))].tolist()
+    )
+    imports = traded(trades, one.rules).imports
+    nothing = np.zeros(96, np.int64)
+    days = tuple(
+        replace(
+            day,
+            import_day_ahead=imports.get(("day_ahead", day.day), nothing),
+            import_intraday=imports.get(("intraday", day.day), nothing),
+        )
+        for day in one.days
+    )
+    paid = int(draw.integers(0, 10**7))
+    shares = dict(
+        zip(one.parties.users, apportion(paid, [1] * len(one.parties.users), one.parties.users), strict=True)
+    )
+    events = [EventAmount("E1", FIRST, "W1", "demand_response_payment", 10**6, -paid)]
+    events += [
+        EventAmount("E1", FIRST, who, "demand_response_charge", 10**6, fen) for who, fen in shares.items()
+    ]
+    return replace(one, days=days, trades=trades, events=tuple(events))
 
 
 def world(seed: int, name: str) -> World:

@@ -14,7 +14,7 @@ from market.consumer import ConsumerRules
 from market.periods import Month
 from settlement.retail.bill import Bills, energy_bills
 from settlement.retail.books import Suppliers
-from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
+from settlement.retail.monthly import NOTHING, basic_fee, green_certificates, power_factor, termination
 from settlement.retail.packages import Choice, Package
 from settlement.retail.tariffs import Tariff, TariffBook
 from settlement.retail.time_of_use import by_period, periods_of_day
@@ -139,13 +139,22 @@ def use_of(
     )
 
 
+def wholesale(**changes: object) -> Customer:
+    """A user that buys its energy wholesale and pays the network's fees to the grid company."""
+    return agency(kind="wholesale_user", **changes)
+
+
 def billed(
-    use: ConsumerUse, spans: Sequence[Span], book: TariffBook = BOOK, rules: ConsumerRules = RULES
+    use: ConsumerUse,
+    spans: Sequence[Span],
+    book: TariffBook = BOOK,
+    rules: ConsumerRules = RULES,
+    first_layer: Mapping[str, Mapping[str, int | None]] = NOTHING,
 ) -> Bills:
-    """Every charge of these terms."""
+    """Every charge of these terms; first_layer: fen of wholesale lines by charge and participant."""
     bills = energy_bills(use, spans, book, rules)
     basic_fee(bills, spans, rules)
-    power_factor(bills, spans, rules)
+    power_factor(bills, spans, rules, first_layer)
     termination(bills, spans, JULY, rules)
     green_certificates(bills, spans, {})
     return bills
