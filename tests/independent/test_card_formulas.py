@@ -186,6 +186,15 @@ class Determinants:
             },
         )
 
+    def month_adjustment(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for who, beyond in self.books.beyond_days_of_party.items():
+            paid = int(vector(self.books.use[who]) @ self.P_RT)
+            yield "users", who, {"D": beyond, "P_own": Fraction(paid, self.E[who])}
+
+    def month_adjustment_loss(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        adjusted = sum(self.lines["month_adjustment"].values()) * NANO_PER_FEN
+        yield "grid_company", self.books.grid_company, {"M": adjusted}
+
     def position_mismatch(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         books = self.books
         yield (
