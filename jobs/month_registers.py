@@ -128,21 +128,27 @@ def register_findings(roster: Roster, months: Sequence[MeterMonth]) -> Iterator[
         if one.register_wh is not None:
             continue
         meter, who, first, after, _ = one.stretch
-        backwards = any(read.counted == MISSING for read in one.reads)
-        why = (
-            "has a register that ran backwards"
-            if backwards
-            else "has no reads of its register that reach without a gap"
-        )
         yield Finding(
             "register_missing",
             Severity.REVIEW,
             meter,
-            f"Meter {meter} of {who} {why} from {first} to {after}, so its month is the sum of its days and has no "
-            "month-end adjustment. Deliver a read at 00:00 of both days, split where the multiplier changes.",
+            _missing(one),
             city=roster.city.get(who),
             evidence={"participant_id": who, "first": str(first), "after": str(after)},
         )
+
+
+def _missing(one: MeterMonth) -> str:
+    meter, who, first, after, _ = one.stretch
+    why = (
+        "has a register that ran backwards"
+        if any(read.counted == MISSING for read in one.reads)
+        else "has no reads of its register that reach without a gap"
+    )
+    return (
+        f"Meter {meter} of {who} {why} from {first} to {after}, so its month is the sum of its days and has no "
+        "month-end adjustment. Deliver a read at 00:00 of both days, split where the multiplier changes."
+    )
 
 
 def _stretches(meters: pd.DataFrame, roster: Roster) -> list[Stretch]:

@@ -437,6 +437,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "fund_month": ("专项资金收支", "month of a fund"),
     "award_without_enrolment": ("有中标无签约", "award without enrolment"),
     "basic_fee_unknown": ("基本电费方式不明", "basic fee unknown"),
+    "month_without_registers": ("未送达示数, 不做月度调平", "no registers, no month-end adjustment"),
+    "register_missing": ("起止示数不全, 不做月度调平", "meter without reads at both ends of the month"),
     "bills_without_tariffs": ("未提供电价表, 未出用户账单", "no tariffs, no bills"),
     "capacity_missing": ("变压器容量缺失", "capacity missing"),
     "counterfactual_is_a_model": ("反事实电价为模型值", "counterfactual price is a model"),
