@@ -92,9 +92,13 @@ def balances(
     matrix: ChargeMatrix,
     openings: Mapping[str, int],
     participants: Sequence[str],
+    before: Sequence[Balance] = (),
 ) -> list[Balance]:
-    """Every clearing account of the profile and every participant's account, in order of name."""
-    movement: dict[str, int] = defaultdict(int)
+    """Every clearing account of the profile and every participant's account, in order of name.
+
+    before: accounts that earlier postings of the month have moved already.
+    """
+    movement: dict[str, int] = defaultdict(int, {one.account: one.movement_fen for one in before})
     for posting in postings:
         movement[posting.account] += posting.amount_fen
     names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}

@@ -82,7 +82,8 @@ def daily_table(series: Iterable[DailySeries]) -> pa.Table:
     """participant_id, charge_code, date, quantity_mwh, amount (unrounded); a missing value is null."""
     parts: list[pa.Table] = []
     for single, run in groupby(series, key=lambda one: one.quantity.size == 1):
-        parts += [_singles(list(run))] if single else [_daily_part(one) for one in run]
+        following = list(run)
+        parts += [_singles(following)] if single else [_daily_part(one) for one in following]
     return pa.concat_tables(parts) if parts else pa.table({})
 
 

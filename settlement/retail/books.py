@@ -50,9 +50,9 @@ def with_bills(
     first = [line for line in result.lines if layer[line.charge_code] == "wholesale"]
     lines, movements = consumer_lines(bills, first, suppliers, matrix)
     every_line = sorted((*result.lines, *lines), key=lambda line: (line.participant_id, line.charge_code))
-    postings: list[Posting] = [*result.postings, *post(lines, movements, matrix)]
+    postings: list[Posting] = post(lines, movements, matrix)
     participants = sorted({line.participant_id for line in every_line})
-    accounts = balances(postings, matrix, openings, participants)
+    accounts = balances(postings, matrix, openings, participants, result.accounts)
     of_layer = {charge.account for charge in matrix.charges if charge.layer == "consumer"}
     checked = tuple(one for one in matrix.accounts if one.code in of_layer and one.closes == "zero")
     assert_balanced(
@@ -67,7 +67,7 @@ def with_bills(
         result,
         lines=tuple(every_line),
         daily=tuple(daily),
-        postings=tuple(postings),
+        postings=(*result.postings, *postings),
         accounts=tuple(accounts),
     )
 

@@ -19,12 +19,18 @@ NO_LIMIT = int(np.iinfo(np.int64).max)
 
 def negative(wh: IntArray) -> BoolArray:
     """R26: energy below zero; what a meter delivers has a meter of direction -1 and is positive too."""
-    return np.asarray((wh < 0) & (wh != MISSING))
+    odd = np.zeros(wh.shape, dtype=np.bool_)
+    rows = np.flatnonzero(wh.min(axis=1, initial=0) < 0)  # few, or those with gaps
+    odd[rows] = (wh[rows] < 0) & (wh[rows] != MISSING)
+    return odd
 
 
 def above_capacity(wh: IntArray, limit_wh: IntArray) -> BoolArray:
     """合理性: more than the connection can carry in a quarter-hour. limit_wh: (rows,), NO_LIMIT where unknown."""
-    return np.asarray(wh > limit_wh[:, None])
+    odd = np.zeros(wh.shape, dtype=np.bool_)
+    rows = np.flatnonzero(wh.max(axis=1, initial=MISSING) > limit_wh)
+    odd[rows] = wh[rows] > limit_wh[rows, None]
+    return odd
 
 
 def capacity_limit_wh(capacity_kva_milli: int | None, factor: Decimal) -> int:
@@ -43,10 +49,11 @@ def spikes(wh: IntArray, factor: Decimal, floor_wh: int) -> BoolArray:
     odd = np.zeros(wh.shape, dtype=np.bool_)
     rows = np.flatnonzero(wh.max(axis=1, initial=MISSING) >= max(floor_wh, 1))
     known = np.maximum(filled(wh[rows]), 0)
-    # Only a day's value above factor x its mean can be a spike: few rows are left to look at closely.
-    high = exceeds(known * PERIODS, factor, known.sum(axis=1)[:, None]) & (known >= floor_wh)
-    near = np.flatnonzero(high.any(axis=1))
-    known, high, rows = known[near], high[near], rows[near]
+    # Only a day whose highest value is above factor x its mean can have a spike: few rows are left to look at closely.
+    total = known.sum(axis=1)
+    near = np.flatnonzero(exceeds(known.max(axis=1, initial=0) * PERIODS, factor, total))
+    known, total, rows = known[near], total[near], rows[near]
+    high = exceeds(known * PERIODS, factor, total[:, None]) & (known >= floor_wh)
     left = np.pad(known[:, :-1], ((0, 0), (1, 0)))
     right = np.pad(known[:, 1:], ((0, 0), (0, 1)))
     odd[rows] = high & exceeds(known, factor, np.maximum(left, right))
@@ -79,13 +86,14 @@ class FlatRuns:
         """day: its number. meters: (rows,) which meter a row is, each once. reading: (rows, 96)."""
         known = filled(reading)
         changes = np.ones(known.shape, dtype=np.bool_)
-        changes[:, 1:] = known[:, 1:] != known[:, :-1]
-        self._changes[meters] += np.count_nonzero(changes[:, 1:], axis=1)
+        np.not_equal(known[:, 1:], known[:, :-1], out=changes[:, 1:])
+        counted = np.count_nonzero(changes, axis=1)  # the first quarter-hour counts as a change
+        self._changes[meters] += counted - 1
         self._periods[meters] += PERIODS
         held = (self._seen_on[meters] == day - 1) & (self._last[meters] == known[:, 0])
         carried = np.where(held, self._length[meters], 0)
         self._seen_on[meters], self._last[meters] = day, known[:, -1]
-        steady = np.flatnonzero(~changes[:, 1:].all(axis=1) | held)
+        steady = np.flatnonzero((counted < changes.shape[1]) | held)
         self._length[meters] = np.where(known[:, -1] == 0, 0, 1)
         if not len(steady):
             return
