@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.month_inputs import MonthInputs
+from jobs.register_checks import wh_of_counted
 from jobs.roster import Roster
 from market.curves import MISSING
 from market.money import scaled
@@ -25,7 +26,6 @@ from market.profiles import RuleProfile
 from market.tables import ParticipantKind
 from settlement.book import sum_or_none
 from settlement.findings import Finding, Severity
-from settlement.metering import wh_of_reading
 from settlement.vee import registers
 
 ADJUSTED_KINDS = (
@@ -91,11 +91,14 @@ def month_of_meters(
     if not by_meter:
         return []
     days = inputs.meter_energy(by_meter.keys())
+    covered = [(stretch, _covering(by_meter.get(stretch.meter_id, ()), stretch)) for stretch in stretches]
+    counted = [one.counted for _, reads_of in covered for one in reads_of]
+    factors = [stretch.multiplier for stretch, reads_of in covered for _ in reads_of]
+    energy = iter(wh_of_counted(np.array(counted, np.int64), factors).tolist())
     found = []
-    for stretch in stretches:
-        covering = _covering(by_meter.get(stretch.meter_id, ()), stretch)
-        known = covering if covering and all(one.counted != MISSING for one in covering) else ()
-        register = sum(_wh(one.counted, stretch.multiplier) for one in known) if known else None
+    for stretch, covering in covered:
+        wh = [next(energy) for _ in covering]
+        register = sum(wh) if wh and MISSING not in wh else None
         parts = [wh for day, wh in days.get(stretch.meter_id, ()) if stretch.first <= day < stretch.after]
         found.append(MeterMonth(stretch, tuple(covering), register, sum_or_none(parts)))
     return found
@@ -221,8 +224,3 @@ def _covering(reads: Sequence[RegisterRead], stretch: Stretch) -> list[RegisterR
         found.append(one)
         at = one.after
     return found if at == stretch.after else []
-
-
-def _wh(counted: int, multiplier: Decimal) -> int:
-    energy = wh_of_reading(np.array([[counted]], np.int64), np.array([scaled(multiplier, 3)], np.int64))
-    return int(energy[0, 0])

@@ -103,12 +103,16 @@ def _reads(reads: pd.DataFrame, meters: pd.DataFrame, month: Month, limits: Read
     start, end = (_micro_kwh(reads[name]) for name in ("start_kwh", "end_kwh"))
     moved = registers.advance(start, end, np.array(reads["digits"], np.int64), limits.rollover_share)
     rows = []
-    for place, row in enumerate(reads.itertuples()):
-        held = [
+    holding = [
+        [
             one
             for one in sorted(of_meter[row.meter_id])
             if one[0] < row.valid_to and (one[1] is None or one[1] > row.valid_from)
         ]
+        for row in reads.itertuples()
+    ]
+    energy = wh_of_counted(moved.counted, [held[0][2] if held else Decimal(1) for held in holding])
+    for place, (row, held) in enumerate(zip(reads.itertuples(), holding, strict=True)):
         if not held:
             continue  # nobody's meter then: what it says is compared with nothing
         counted = int(moved.counted[place])
@@ -127,7 +131,7 @@ def _reads(reads: pd.DataFrame, meters: pd.DataFrame, month: Month, limits: Read
                 split=len({one[2] for one in held}) == 1,
                 own_flow=row.flow == FLOW_OF_DIRECTION[held[0][3]],
                 counted=counted,
-                wh=_wh(counted, held[0][2]),
+                wh=int(energy[place]),
                 rolled_over=bool(moved.rolled_over[place]),
                 backwards=bool(moved.backwards[place]),
             )
@@ -139,9 +143,16 @@ def _micro_kwh(column: pd.Series) -> IntArray:
     return np.array([scaled(value, 6) for value in column], np.int64)
 
 
-def _wh(counted: int, multiplier: Decimal) -> int:
-    energy = wh_of_reading(np.array([[counted]], np.int64), np.array([scaled(multiplier, 3)], np.int64))
-    return int(energy[0, 0])
+def wh_of_counted(counted: IntArray, multiplier: Sequence[Decimal]) -> IntArray:
+    """(reads,) Wh of what counters counted (1e-6 kWh), each by its multiplier; MISSING stays."""
+    factor = np.array([scaled(one, 3) for one in multiplier], np.int64)
+    energy = np.full(len(factor), MISSING, np.int64)
+    for one in np.unique(
+        factor
+    ):  # each with its own bound: the largest count is not that of the largest multiplier
+        rows = np.flatnonzero(factor == one)
+        energy[rows] = wh_of_reading(counted[rows, None], factor[rows])[:, 0]
+    return energy
 
 
 def _of_one_read(mine: Sequence[Read], limits: ReadingLimits) -> Iterator[Odd]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -66,17 +67,17 @@ class Trade:
     executed_sell_mw: Decimal
     executed_buy_mw: Decimal
 
-    @property
+    @cached_property
     def sold_mwh(self) -> Fraction:
         """Executed energy at the seller node."""
         return Fraction(self.executed_sell_mw) * HOURS_PER_PERIOD
 
-    @property
+    @cached_property
     def bought_mwh(self) -> Fraction:
         """Executed energy at the buyer node."""
         return Fraction(self.executed_buy_mw) * HOURS_PER_PERIOD
 
-    @property
+    @cached_property
     def bought_wh(self) -> int:
         """What enters the provincial pool, rounded to the Wh once a trade (decision 0005)."""
         return half_up(self.bought_mwh * WH_PER_MWH)
@@ -104,27 +105,27 @@ class SettledTrade:
     cost: PathCost | None
     sections: tuple[SectionRevenue, ...] | None
 
-    @property
+    @cached_property
     def sell_price(self) -> Fraction:
         """The price the seller is paid, 元/MWh."""
         return self.factor * Fraction(self.trade.sell_price)
 
-    @property
+    @cached_property
     def landed_price(self) -> Fraction | None:
         """Seller price and transmission at the home node, 元/MWh, from the price that is settled."""
         return None if self.cost is None else self.cost.landed(self.sell_price)
 
-    @property
+    @cached_property
     def seller_cny(self) -> Fraction:
         """Q · P at the seller node (S14 7.3 a)."""
         return self.trade.sold_mwh * self.sell_price
 
-    @property
+    @cached_property
     def transmission_cny(self) -> Fraction | None:
         """What the sections earn together."""
         return None if self.sections is None else sum((one.cny for one in self.sections), Fraction(0))
 
-    @property
+    @cached_property
     def landed_cny(self) -> Fraction | None:
         """What the buyer pays: seller and transmission revenue (S14 7.3 b; ruling 5)."""
         transmission = self.transmission_cny

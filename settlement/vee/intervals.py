@@ -93,7 +93,7 @@ class FlatRuns:
         held = (self._seen_on[meters] == day - 1) & (self._last[meters] == known[:, 0])
         carried = np.where(held, self._length[meters], 0)
         self._seen_on[meters], self._last[meters] = day, known[:, -1]
-        steady = np.flatnonzero((counted < changes.shape[1]) | held)
+        steady = np.flatnonzero((counted < PERIODS) | held)
         self._length[meters] = np.where(known[:, -1] == 0, 0, 1)
         if not len(steady):
             return
