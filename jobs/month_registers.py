@@ -104,7 +104,7 @@ def month_of_meters(
     return found
 
 
-def differences(months: Sequence[MeterMonth]) -> dict[str, int | None]:
+def difference_by_participant(months: Sequence[MeterMonth]) -> dict[str, int | None]:
     """Wh by participant: its meters' registers less their days, of those that have any register; None is missing."""
     found: dict[str, int | None] = {}
     for one in months:

@@ -36,7 +36,7 @@ from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs, UnifiedPrices
 from jobs.month_parties import differences_by_party, parties_of
 from jobs.month_readings import CheckedReadings, check_readings, reading_inputs
-from jobs.month_registers import differences, month_of_meters, register_findings
+from jobs.month_registers import difference_by_participant, month_of_meters, register_findings
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
@@ -326,7 +326,7 @@ def calculate(
     ]
     parties = parties_of(roster, inputs, records, month)
     by_register = month_of_meters(roster, inputs, records, rules_used)
-    difference = differences(by_register)
+    difference = difference_by_participant(by_register)
     facts = replace(facts, register_difference=differences_by_party(difference, roster, inputs))
     openings = _openings(before, matrix, roster)
     response = settle_events(
