@@ -127,12 +127,21 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
     metered = [one for one in people if one.metered]
     meters, trades = valid_in(records["meters"], month), len(dated_in(records["trades"], month))
     reads, lines = len(valid_in(records["registers"], month)), len(result.lines)
-    billed = audited.use is not None
+    billed, kind = audited.use is not None, audited.roster.kind
+    limits = profile.audit.limits(month.first)
+    classed = {str(of) for one in limits.tariff_classes for of in one.kinds}
+    priced = {str(one.kind): one.energy_of for one in limits.mean_prices}
     return {
         **dict.fromkeys(("R01", "R02", "R03", "R04")),
         **dict.fromkeys(("R05", "R06", "R07", "R08", "R09", "R10", "R11"), reads),
-        "R12": sum(bool(one.now.tariff_class) for one in metered),
-        "R13": len({line.participant_id for line in result.lines}),
+        "R12": sum(bool(one.now.tariff_class) and one.now.kind in classed for one in people),
+        "R13": len(
+            {
+                line.participant_id
+                for line in result.lines
+                if priced.get(kind.get(line.participant_id, "")) == line.charge_code
+            }
+        ),
         "R14": sum(one.reactive_varh is not None for one in people) if billed else 0,
         "R15": sum(one.demand_w is not None for one in people) if billed else 0,
         "R16": sum(not _empty(main) for main in meters["main_meter_id"]),

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.audit import looked_at
 from jobs.reconcile import compare_lines, read_lines, read_statement
 from market.periods import Month
 from market.profiles import profile
@@ -102,3 +103,10 @@ def test_the_account_of_the_agency_result_carries_forward_and_holds(settled_samp
     assert checks["agency_result"].state == "yes"
     assert checks["agency_result"].closing != 0
     assert {check.state for check in checks.values()} == {"yes"}
+
+
+def test_the_audit_says_how_many_each_rule_was_asked_about(settled_sample):
+    asked = looked_at(settled_sample)
+    users = 140 + 120 + 120 + 5  # wholesale, retail, agency, residents; generators have classes but no tariff
+    assert (asked["R12"], asked["R13"], asked["R19"]) == (users, users, users + 20)
+    assert (asked["R20"], asked["R25"], asked["R01"]) == (0, 460, None)
