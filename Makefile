@@ -32,7 +32,8 @@ soak: .venv/ready
 	GRIDSETTLE_SOAK=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600
 
 study: .venv/ready
-	$(BIN)/python benchmarks/study/run.py
+	$(BIN)/python benchmarks/study/run.py --days 62 --scenarios 5
+	$(BIN)/python -m benchmarks.study.replay
 
 airflow: .venv/ready
 	$(BIN)/gridsettle init

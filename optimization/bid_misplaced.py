@@ -19,7 +19,7 @@ from market.periods import PERIODS
 FloatArray = NDArray[np.float64]
 NEARLY_ALL = 0.9  # of the rows; pasting loses or invents a few at the edges
 FEWEST_ROWS = 3
-MOST_ROWS = 24
+MOST_ROWS = 12
 QUARTER, SMALL_MW = 0.25, 3.0
 HALF_A_STEP = 0.5 + 1e-6  # MW and yuan made whole after the unit was mistaken
 Mistake = tuple[float, str]  # share of the rows that agree when it is undone, what it is

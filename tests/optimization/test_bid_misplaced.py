@@ -50,7 +50,7 @@ MISTAKES = {
 }
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(MISTAKES)), st.integers(1, 8), st.sampled_from([-1, 1]))
 def test_every_seeded_mistake_is_caught(seed, mistake, by, sign):
     good = proposed(seed)
@@ -60,7 +60,7 @@ def test_every_seeded_mistake_is_caught(seed, mistake, by, sign):
     assert len(misplaced(bad[bad["period"].between(1, 96)], good)) == 1, (mistake, by * sign)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.floats(0.2, 2.0), st.integers(1, 6))
 def test_what_a_desk_changes_by_hand_is_no_mistake(seed, factor, count):
     good, random = proposed(seed), np.random.default_rng(seed)
