@@ -83,13 +83,16 @@ def report(
     participant: Annotated[
         list[str] | None, typer.Option(help="Only these participants' statements.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The statements as PDF too.")] = False,
     lang: Lang = Language.ZH,
 ) -> None:
     """报表 / statements, month page and workbook of a run."""
     from jobs.report import write_reports
     from warehouse.home import home
 
-    written = write_reports(home(), run, participants=participant, lang=lang, progress=bars(lang, False))
+    written = write_reports(
+        home(), run, participants=participant, lang=lang, pdf=pdf, progress=bars(lang, False)
+    )
     whole = [file.name for file in (written.month_page, written.workbook) if file is not None]
     out.print(", ".join([f"{len(written.statements)} statements", *whole]))
     out.print(str(written.folder))

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from sqlalchemy import text
 
 from market.profiles import profile, profile_names
+from reports.chinese_fonts import NoChineseFontError, chinese_font
 from warehouse.home import Home, HomeNotReadyError, engine
 
 NEEDED = ("pandas", "pyarrow", "pyomo", "highspy", "sqlalchemy", "alembic", "pydantic", "typer", "xlsxwriter")
@@ -33,6 +34,7 @@ def examine(home: Home) -> list[Check]:
         _airflow(),
         _solver(),
         _profiles(),
+        _fonts(),
         _database(home),
         _disk(home),
     ]
@@ -67,6 +69,13 @@ def _solver() -> Check:
 def _profiles() -> Check:
     names = profile_names()
     return Check("profiles", True, ", ".join(f"{name} {profile(name).sha256[:8]}" for name in names))
+
+
+def _fonts() -> Check:
+    try:
+        return Check("Chinese font", True, chinese_font())
+    except NoChineseFontError as missing:
+        return Check("Chinese font", False, str(missing))
 
 
 def _database(home: Home) -> Check:

@@ -14,8 +14,9 @@ from jobs import access, actor
 from jobs.dr_report import write_allocation_page
 from jobs.progress import Progress, silent
 from jobs.run_content import RunReader
-from jobs.statement_files import Press, write_statements
+from jobs.statement_files import Press, workers, write_statements
 from jobs.whole_files import write_whole
+from reports.chinese_fonts import chinese_font
 from reports.content import RunContent
 from reports.labels import Labels
 from reports.lines_csv import lines_csv
@@ -29,7 +30,7 @@ from warehouse.printed import log_print
 
 @dataclass(frozen=True)
 class Reports:
-    """Where the reports of a run stand; ``tables`` are the statements as CSV.
+    """Where the reports of a run stand; ``tables`` are the statements as CSV, ``papers`` those printed as PDF.
 
     What shows the whole province is None for who sees one city; a month without an event has no allocation page.
     """
@@ -41,6 +42,7 @@ class Reports:
     lines: Path | None
     allocation_page: Path | None
     tables: list[Path]
+    papers: list[Path]
 
 
 def write_reports(
@@ -49,14 +51,18 @@ def write_reports(
     *,
     participants: Sequence[str] | None = None,
     lang: str = "zh",
+    pdf: bool = False,
     progress: Progress = silent,
 ) -> Reports:
     """Print a run by id, beginning of an id, or alias; ``participants`` None is everyone with a line.
 
+    pdf: statements on paper beside the workbooks; NoChineseFontError where this machine could only draw boxes.
     Raises NotAllowedError, RunNotFoundError, RunDamagedError for a run that does not have its hashes, ValueError for a
     participant without a line or a language that is not known.
     """
     labels = Labels(lang)
+    if pdf:
+        chinese_font()
     who_prints = actor.current(home)
     access.require(who_prints, access.Act.PRINT)
     run = runs.find_run(home, run_name)
@@ -76,22 +82,29 @@ def write_reports(
     concerned = findings_by_participant(content)
     folder = home.reports / run.run_id
     (folder / "statements").mkdir(parents=True, exist_ok=True)
-    press = Press(folder / "statements", content, lang)
-    written = write_statements(press, wanted, curves, concerned, progress)
+    press = Press(folder / "statements", content, lang, pdf)
     page, workbook, lines = (
         folder / name
         for name in (f"month_{run.month}.html", f"province_{run.month}.xlsx", f"lines_{run.month}.csv")
     )
     whole: list[Path | None] = [None, None, None, None]
-    if access.sees_province(who_prints):
-        write_whole(workbook, province_workbook(content, labels))
-        write_whole(lines, lines_csv(content, labels))
-        write_whole(page, month_page(content, province, labels).encode("utf-8"))
-        allocation = write_allocation_page(home, run.run_id, lang=lang) if content.events else None
-        whole = [page, workbook, lines, allocation]
+    with workers(press, len(wanted)) as pool:
+        events = None
+        if access.sees_province(who_prints):
+            if content.events and pool is not None:
+                events = pool.submit(write_allocation_page, home, run.run_id, lang=lang)
+            write_whole(workbook, province_workbook(content, labels))
+            write_whole(lines, lines_csv(content, labels))
+            write_whole(page, month_page(content, province, labels).encode("utf-8"))
+            whole = [page, workbook, lines, None]
+        written = write_statements(press, wanted, curves, concerned, pool=pool, progress=progress)
+        if access.sees_province(who_prints) and content.events:
+            whole[-1] = events.result() if events else write_allocation_page(home, run.run_id, lang=lang)
     log_print(home, run, who_prints.signature, [*written, *(file for file in whole if file is not None)])
-    of_kind = {suffix: [path for path in written if path.suffix == suffix] for suffix in (".xlsx", ".csv")}
-    return Reports(folder, of_kind[".xlsx"], *whole, of_kind[".csv"])
+    of_kind = {
+        suffix: [path for path in written if path.suffix == suffix] for suffix in (".xlsx", ".csv", ".pdf")
+    }
+    return Reports(folder, of_kind[".xlsx"], *whole, of_kind[".csv"], of_kind[".pdf"])
 
 
 def _own(content: RunContent, who: actor.Actor, wanted: list[str], *, named: bool) -> list[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import current_process, get_context
 from pathlib import Path
 
-from jobs.progress import Progress
+from jobs.progress import Progress, silent
 from jobs.whole_files import write_whole
 from reports.content import FindingRow, RunContent
 from reports.labels import Labels
@@ -23,6 +24,7 @@ from reports.metered import Metered
 from reports.statement import statement_workbook
 from reports.statement_csv import statement_csv
 from reports.statement_facts import Statement
+from reports.statement_pdf import statement_pdf
 
 WORTH_MORE_PROCESSES = 100  # statements; below it starting a process takes longer than it saves
 A_HANDFUL = 8
@@ -35,6 +37,7 @@ class Press:
     folder: Path
     content: RunContent
     lang: str
+    pdf: bool = False
 
     def print_one(self, job: Job) -> list[Path]:
         """The files of one participant."""
@@ -45,6 +48,8 @@ class Press:
             (self.folder / f"{stem}.xlsx", statement_workbook(what)),
             (self.folder / f"{stem}.csv", statement_csv(what)),
         ]
+        if self.pdf:
+            files.append((self.folder / f"{stem}.pdf", statement_pdf(what)))
         for path, raw in files:
             write_whole(path, raw)
         return [path for path, _ in files]
@@ -59,25 +64,30 @@ class Job:
     findings: Sequence[FindingRow]
 
 
+@contextmanager
+def workers(press: Press, statements: int) -> Iterator[Executor | None]:
+    """Processes that print beside this one, None where it is not worth it or not allowed."""
+    cores = _cores()
+    if statements < WORTH_MORE_PROCESSES or cores == 1 or current_process().daemon:
+        yield None
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn"), _take, (press,)) as pool:
+        yield pool
+
+
 def write_statements(
     press: Press,
     wanted: Sequence[str],
     metered: Mapping[str, Metered],
     findings: Mapping[str, Sequence[FindingRow]],
-    progress: Progress,
+    *,
+    pool: Executor | None = None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """All files, in the order of ``wanted``."""
     jobs = [Job(who, metered.get(who), findings[who]) for who in wanted]
-    return [path for paths in progress(_printed(press, jobs), "report", total=len(jobs)) for path in paths]
-
-
-def _printed(press: Press, jobs: Sequence[Job]) -> Iterator[list[Path]]:
-    workers = _cores()
-    if len(jobs) < WORTH_MORE_PROCESSES or workers == 1 or current_process().daemon:
-        yield from map(press.print_one, jobs)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _take, (press,)) as pool:
-        yield from pool.map(_print_one, jobs, chunksize=A_HANDFUL)
+    made = map(press.print_one, jobs) if pool is None else pool.map(_print_one, jobs, chunksize=A_HANDFUL)
+    return [path for paths in progress(made, "report", total=len(jobs)) for path in paths]
 
 
 _PRESS: list[Press] = []  # of a worker process
