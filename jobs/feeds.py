@@ -126,6 +126,36 @@ def status(home: Home, month: Month | None = None) -> Status:
     )
 
 
+def late_deliveries(home: Home, month: Month, as_of: datetime | None) -> list[tuple[str, str, Late]]:
+    """(table, city, what came late) of the month among what was recorded up to ``as_of``, in order of arrival."""
+    with Session(engine(home), expire_on_commit=False) as session:
+        rows = session.execute(
+            select(CurveFile, Delivery)
+            .join(Delivery, Delivery.delivery_id == CurveFile.delivery_id)
+            .where(CurveFile.month == str(month), Delivery.status.in_(TAKEN))
+            .order_by(Delivery.recorded_at, CurveFile.table_name, CurveFile.city)
+        ).all()
+    changes = _Changes(home, month)
+    made = [run for run in list_runs(home) if run.month == str(month) and run.kind != "day"]
+    return [
+        (file.table_name, file.city, late)
+        for file, delivery in rows
+        if (as_of is None or delivery.recorded_at <= as_of)
+        and (late := _late(home, file, delivery, changes, made)) is not None
+    ]
+
+
+def first_recorded_at(home: Home, month: Month) -> datetime | None:
+    """When the first curves of the month were recorded; None where there are none."""
+    with Session(engine(home)) as session:
+        moments = session.scalars(
+            select(Delivery.recorded_at)
+            .join(CurveFile, Delivery.delivery_id == CurveFile.delivery_id)
+            .where(CurveFile.month == str(month), Delivery.status.in_(TAKEN))
+        ).all()
+    return min(moments, default=None)
+
+
 def due(table: str, day: date) -> datetime | None:
     """The last moment at which a day's rows are in time; None for tables without a due day."""
     rule = _due_days().get(table)

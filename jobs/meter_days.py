@@ -14,12 +14,13 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from jobs.accepted import Accepted, accepted_days, measured_wh
+from jobs.accepted import MEASURED, Accepted, accepted_days, measured_wh
 from jobs.roster import DayRoster, Roster
 from market.curves import MISSING, filled, is_missing
 from market.money import IntArray
 from market.periods import PERIODS, Month
-from market.tables import ParticipantKind
+from market.quality import by_period
+from market.tables import ParticipantKind, Quality
 from reports.metered import MeterMonth
 from settlement.metering import wh_of_reading
 from warehouse.curves import CurveDay
@@ -33,7 +34,8 @@ class MeterDays:
 
     own[who]: (days, 96) Wh of retail and agency users and residents among ``wanted``. estimated[who]: day -> Wh
     of readings that were estimated or substituted, in a retailer's or the grid company's book its customers'.
-    meters[who]: the own meters of a wanted participant, by id.
+    meters[who]: the own meters of a wanted participant, by id. estimated_share: (days, 96) of all metered energy,
+    NaN where nothing was read.
     """
 
     def __init__(
@@ -53,12 +55,17 @@ class MeterDays:
         own_row[shown] = np.arange(len(shown))
         settling = np.array([*roster.users, *roster.generators], dtype=object)
         self.estimated: dict[str, dict[date, int]] = defaultdict(dict)
+        self.estimated_share = np.full((len(days), PERIODS), np.nan)
         spans = [_Span.of(span) for span in roster.spans]
         for day in days:
             spans[roster.on(day).number].expected += 1
         for curve in accepted_days(home, month, as_of, accepted):
             today = roster.on(curve.date)
-            wh, measured = _meter_energy(curve, today)
+            wh, measured, estimated = _meter_energy(curve, today)
+            moved = np.abs(filled(wh)).sum(axis=0)
+            self.estimated_share[days.index(curve.date)] = np.divide(
+                estimated, moved, out=np.full(PERIODS, np.nan), where=moved > 0
+            )
             row = own_row[today.participant]
             energy[:, days.index(curve.date)] = _added(wh[row >= 0], row[row >= 0], len(shown))
             guessed = np.abs(filled(wh)).sum(axis=1) - measured
@@ -129,18 +136,26 @@ def _by_meter(roster: Roster, spans: Sequence[_Span], wanted: Set[str]) -> dict[
     return {who: tuple(rows[key] for key in sorted(rows)) for who, rows in found.items()}
 
 
-def _meter_energy(curve: CurveDay, roster: DayRoster) -> tuple[IntArray, IntArray]:
-    """(meters, 96) Wh of one day, delivery negative, MISSING where missing; and (meters,) the Wh measured of it."""
+def _meter_energy(curve: CurveDay, roster: DayRoster) -> tuple[IntArray, IntArray, IntArray]:
+    """(meters, 96) Wh of one day, delivery negative, MISSING where missing; (meters,) and (96,) of it in absolute
+    value what was measured and what was not."""
     rows = pd.Index(curve.keys["meter_id"].to_pylist()).get_indexer(roster.meter_ids)
     present = rows >= 0
     energy = np.full((len(rows), PERIODS), MISSING, np.int64)
     energy[present] = wh_of_reading(curve.values[rows[present]], roster.multiplier[present])
     energy = np.where(is_missing(energy), MISSING, energy * roster.direction[:, None])
     measured = np.zeros(len(rows), np.int64)
-    if curve.quality is not None:
-        quality = curve.quality.take(pa.array(rows[present]))
-        measured[present] = measured_wh(np.abs(filled(energy[present])), quality)
-    return energy, measured
+    moved = np.abs(filled(energy))
+    if curve.quality is None:
+        return energy, measured, moved.sum(axis=0)
+    quality = curve.quality.take(pa.array(rows[present]))
+    measured[present] = measured_wh(moved[present], quality)
+    estimated = np.zeros(PERIODS, np.int64)
+    codes = quality.to_pylist()
+    for place, row in enumerate(np.flatnonzero(present).tolist()):
+        if codes[place] != Quality.MEASURED:
+            estimated += np.where(by_period(codes[place]) == MEASURED, 0, moved[row])
+    return energy, measured, estimated
 
 
 def _added(energy: IntArray, owner: NDArray[np.intp], owners: int) -> IntArray:

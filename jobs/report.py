@@ -95,7 +95,8 @@ def write_reports(
                 events = pool.submit(write_allocation_page, home, run.run_id, lang=lang)
             write_whole(workbook, province_workbook(content, labels))
             write_whole(lines, lines_csv(content, labels))
-            write_whole(page, month_page(content, province, labels).encode("utf-8"))
+            feeds = reader.late_feeds(content)
+            write_whole(page, month_page(content, province, labels, feeds).encode("utf-8"))
             whole = [page, workbook, lines, None]
         written = write_statements(press, wanted, curves, concerned, pool=pool, progress=progress)
         if access.sees_province(who_prints) and content.events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,15 +12,17 @@ from jobs.accepted import accepted_of_run
 from jobs.basis import InputNotAtHandError
 from jobs.bridge import Bridge, NotBridgedError, bridge
 from jobs.charge_cards import cards
+from jobs.close_feeds import late_feeds
 from jobs.meter_days import MeterDays
 from jobs.month_inputs import MonthInputs
 from jobs.progress import Progress, silent
 from jobs.roster import Roster, valid_in
 from market.curves import MISSING, filled, is_missing
-from market.money import IntArray, yuan
-from market.periods import Month
+from market.money import IntArray, scaled, yuan
+from market.periods import PERIODS, Month
 from market.profiles import profile
 from market.tables import ParticipantKind
+from reports.close_plan import LateFeed
 from reports.content import Adjustment, Closed, EventWindow, Party, RunContent, RunHead, VersionBridge
 from reports.metered import Curve, Metered
 from reports.month_page import Province
@@ -35,6 +37,7 @@ from warehouse.rule_files import RulesNotAtHandError
 from warehouse.run_log import finding_rows, life_anchor, run_standing
 
 TABLES = ("lines", "daily", "postings", "accounts", "response", "allocation", "findings")
+NO_IMPORT = np.zeros(PERIODS, np.int64)
 RECORDS = ("participants", "meters", "contracts", "dr_events", "manual_adjustments")
 
 
@@ -88,18 +91,26 @@ class RunReader:
         place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
         settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]
-        taken, use, price = [], [], []
+        taken, use, price, source = [], [], [], []
+        imports = _imports(self._run)
         accepted = accepted_of_run(self._run.folder)
         for day in MonthInputs(self._home, month, roster, rules, {}, self._as_of, accepted=accepted).days():
             taken.append(np.concatenate([day.use, day.generation])[rows])
             use.append(_sum(np.concatenate([day.use, day.residents[None, :]])))
             price.append(day.prices.user_real_time)
+            source.append(_sum(np.concatenate([day.generation, imports.get(day.day, NO_IMPORT)[None, :]])))
         by_row = np.stack(taken, axis=1)
         meters = MeterDays(self._home, month, roster, self._as_of, set(wanted), accepted)
         curves = {who: Curve(days, by_row[row], meters.estimated[who]) for row, who in enumerate(settling)}
         curves |= {who: Curve(days, energy, meters.estimated[who]) for who, energy in meters.own.items()}
         metered = {who: Metered(curve, meters.meters.get(who, ())) for who, curve in curves.items()}
-        return metered, Province(days, np.stack(use), np.stack(price))
+        return metered, Province(
+            days, np.stack(use), np.stack(price), np.stack(source), meters.estimated_share
+        )
+
+    def late_feeds(self, content: RunContent) -> list[LateFeed] | None:
+        """What came late or lacks something, as the run knew it; None for a month loaded after its bills were due."""
+        return late_feeds(self._home, self._month, self._profile, self._as_of, content.findings)
 
     def _bridge(self, previous: runs.Run, progress: Progress) -> tuple[VersionBridge | None, str]:
         """What changed by cause, or the sentence that says why it cannot be computed."""
@@ -161,6 +172,18 @@ def _hands(now: Standing) -> tuple[tuple[str, str], ...]:
         for done in now.deeds
         if done.deed in STAGES
     )
+
+
+def _imports(run: runs.Run) -> dict[date, IntArray]:
+    """Wh that arrived from other provinces by day and quarter-hour, as the run settled them."""
+    file = run.folder / "interprovincial.parquet"
+    if not file.is_file():
+        return {}
+    arrived: dict[date, IntArray] = {}
+    for row in pq.read_table(file, columns=["date", "period", "bought_mwh"]).to_pylist():
+        day = arrived.setdefault(row["date"], np.zeros(PERIODS, np.int64))
+        day[row["period"] - 1] += scaled(row["bought_mwh"], 6)
+    return arrived
 
 
 def _for_reports(found: Bridge) -> VersionBridge:

@@ -144,6 +144,40 @@ def stacked_bars(
     return _fragment(figure, name)
 
 
+def waterfall(steps: Sequence[tuple[str, float]], unit: str, name: str) -> str:
+    """From the first bar over what every cause moved to the last; a cause that moved nothing keeps its place."""
+    names = [escape(title) for title, _ in steps]
+    values = [value for _, value in steps]
+    measures = ["absolute", *["relative"] * (len(steps) - 2), "total"]
+    figure = go.Figure(
+        go.Waterfall(
+            x=names,
+            y=values,
+            measure=measures,
+            text=[
+                f"{value:,.2f}" if measure != "relative" else f"{value:+,.2f}"
+                for value, measure in zip(values, measures, strict=True)
+            ],
+            textposition="outside",
+            connector={"line": {"color": GRID, "width": 1}},
+            increasing={"marker": {"color": LINE}},
+            decreasing={"marker": {"color": "#4f7f5f"}},
+            totals={"marker": {"color": ACCENT}},
+            hovertemplate=f"%{{x}}: %{{text}} {escape(unit)}<extra></extra>",
+        )
+    )
+    # The bars of the versions dwarf what moved: the axis shows the moves, the bars' feet are cut off and said so.
+    heights = [values[0]]
+    for value in values[1:-1]:
+        heights.append(heights[-1] + value)
+    low, high = min(heights), max(heights)
+    room = (high - low) * 0.35 or max(abs(high) * 0.0005, 1.0)
+    figure.update_layout(**_layout(380), showlegend=False)
+    figure.update_yaxes(title=unit, gridcolor=GRID, tickformat=",", range=[low - room, high + room])
+    figure.update_xaxes(showgrid=False, tickangle=0)
+    return _fragment(figure, name)
+
+
 def scatter(
     points: Mapping[str, Sequence[tuple[str, float, float]]],
     titles: tuple[str, str],

@@ -13,7 +13,7 @@ from decimal import Decimal
 from market.tables import ParticipantKind
 from reports.content import Charges, LineRow, Party, RunContent, known_total
 from reports.labels import SEVERITIES, Labels
-from reports.statement_lines import measured_share
+from reports.statement_lines import findings_by_participant, measured_share
 
 SUPPLY = (
     ParticipantKind.GENERATOR,
@@ -22,6 +22,7 @@ SUPPLY = (
     ParticipantKind.CHANNEL_OWNER,
 )
 PARTICIPANT = "participant:"
+PROVINCE = "province"
 ZERO = Decimal("0.00")
 
 
@@ -115,6 +116,26 @@ class PartyTotal:
     def net(self) -> Decimal:
         """Charges less credits, without what is missing."""
         return self.charges + self.credits
+
+
+@dataclass(frozen=True)
+class CityWork:
+    """A city's participants, how many passed by themselves, and what of its findings waits.
+
+    passed: participants without a finding that somebody must deal with (多元智能审核: 自动通过).
+    """
+
+    city: str | None
+    participants: int
+    passed: int
+    counts: Counter[str]
+    open: int
+    at_stake: Decimal
+
+    @property
+    def pass_share(self) -> Decimal | None:
+        """None where the city has no participant."""
+        return Decimal(self.passed) / self.participants if self.participants else None
 
 
 @dataclass(frozen=True)
@@ -247,6 +268,33 @@ def findings_by_city(content: RunContent) -> dict[str | None, Counter[str]]:
         return city is None, [-counts[city][severity] for severity in SEVERITIES], city or ""
 
     return {city: counts[city] for city in sorted(counts, key=urgency)}
+
+
+def city_work(content: RunContent) -> list[CityWork]:
+    """Every city with a participant or a finding, the most urgent first, the province's own last."""
+    concerned = findings_by_participant(content)
+    counts = findings_by_city(content)
+    people: dict[str | None, list[str]] = defaultdict(list)
+    for who, rows in content.lines.items():
+        party = content.parties.get(who)
+        city = (party.city if party else None) or rows[0].city
+        people[None if city == PROVINCE else city].append(who)
+    order = [*counts, *sorted(people.keys() - counts.keys(), key=lambda city: (city is None, city or ""))]
+    work = []
+    for city in order:
+        mine = people.get(city, [])
+        held = [one for one in content.findings if one.city == city and content.is_open(one)]
+        work.append(
+            CityWork(
+                city,
+                len(mine),
+                sum(all(one.severity == "inform" for one in concerned[who]) for who in mine),
+                counts.get(city, Counter()),
+                len(held),
+                known_total([abs(one.amount_at_stake_cny) for one in held if one.amount_at_stake_cny]),
+            )
+        )
+    return sorted(work, key=lambda one: one.city is None)
 
 
 def bridge(content: RunContent, charges: Charges) -> list[BridgeRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,28 +10,36 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from market.calendars import ChinaCalendar
+from market.curves import MISSING, is_missing
 from market.money import IntArray
 from market.periods import TIME_ZONE
 from reports import charts, labels
+from reports.bridge_text import CAUSES
+from reports.close_plan import LateFeed, close_plan
 from reports.content import Charges, FindingRow, RunContent, known_total, megawatt_hours
 from reports.event_numbers import Share, clock, event_totals, fairness, shares
 from reports.labels import Labels
+from reports.month_check import assert_agrees
 from reports.month_numbers import (
     ChargeTotal,
     bridge,
     charge_totals,
+    city_work,
     energy_balance,
-    findings_by_city,
     kind_of,
     kinds_present,
     money_balance,
     party_totals,
 )
 from reports.month_rules import close_calendar, uncertain_rules, working_days
+from reports.month_words import month_statement
+from reports.version_steps import Step, version_steps
 
 TOP = 15
 SCATTER_SHOWN = 400
@@ -42,20 +50,36 @@ TEN_THOUSAND = Decimal(10_000)
 
 @dataclass(frozen=True)
 class Province:
-    """The province by day and quarter-hour: use Wh and real-time user price 0.001 元/MWh, (days, 96)."""
+    """The province by day and quarter-hour, (days, 96): use Wh and real-time user price 0.001 元/MWh.
+
+    source: generation and import, Wh; estimated: share of the metered energy that was not measured, 0 to 1.
+    """
 
     days: tuple[date, ...]
     use: IntArray
     price: IntArray
+    source: IntArray | None = None
+    estimated: NDArray[np.float64] | None = None
 
 
-def month_page(content: RunContent, province: Province | None, words: Labels) -> str:
-    """The page as text. province: None where the home holds no curves of the month."""
+def month_page(
+    content: RunContent, province: Province | None, words: Labels, feeds: Sequence[LateFeed] | None = None
+) -> str:
+    """The page as text. province: None where the home holds no curves of the month.
+
+    feeds: what came late or lacks something; None where the month was loaded after its bills were due.
+    Raises MonthPageDiffersError where a figure would not be what the run's tables say.
+    """
     charges = Charges(content.matrix, words)
+    assert_agrees(content, charges)
     totals = charge_totals(content, charges)
+    money, energy, sums = money_balance(content, words), energy_balance(content), _sums(totals)
+    steps, work = version_steps(content), city_work(content)
     parties = party_totals(content)
     calendar = ChinaCalendar()
     milestones = close_calendar(content.head.month, content.profile, calendar)
+    plan = close_plan(content.head.month, content.profile, calendar, feeds or ())
+    told = None if feeds is None else plan
     payers, events = shares(content), event_totals(content)
     page: str = _template().render(
         t=words,
@@ -63,11 +87,20 @@ def month_page(content: RunContent, province: Province | None, words: Labels) ->
         head=content.head,
         content=content,
         charges=charges,
-        money=money_balance(content, words),
-        energy=energy_balance(content),
+        money=money,
+        energy=energy,
+        said=month_statement(
+            content, words, money, energy, (sums["charges"], sums["credits"]), steps, work, told
+        ),
+        steps=steps,
+        waterfall=_waterfall(steps, words),
+        causes=CAUSES,
+        plan=plan,
+        judged=feeds is not None,
+        work=work,
         totals=totals,
         kinds=kinds_present(totals),
-        sums=_sums(totals),
+        sums=sums,
         kind_sums=_kind_sums(totals),
         as_of=_as_of(content),
         bridge=bridge(content, charges),
@@ -79,7 +112,7 @@ def month_page(content: RunContent, province: Province | None, words: Labels) ->
         clock=clock,
         fairness=fairness(payers),
         scatter_note=_scatter_note(payers, words),
-        cities=findings_by_city(content),
+        cities={one.city: one.counts for one in work if one.counts},
         city_findings=_city_findings(content),
         milestones=milestones,
         calendar=working_days(content.head.month, milestones[-1].day, calendar),
@@ -142,13 +175,28 @@ def _heat_map(content: RunContent, province: Province | None, words: Labels) -> 
         return None
     use = megawatt_hours(province.use)
     price = megawatt_hours(province.price) * 1000  # 0.001 元/MWh; missing stays missing
-    layers = (
+    layers: tuple[tuple[str, NDArray[np.float64]], ...] = (
         (words("heat_cost"), use * price / float(TEN_THOUSAND)),
         (words("heat_use"), use),
         (words("heat_price"), price),
     )
+    if province.source is not None:
+        layers = (*layers, (words("heat_residual"), megawatt_hours(_less(province.source, province.use))))
+    if province.estimated is not None:
+        layers = (*layers, (words("heat_estimated"), province.estimated * 100))
     windows = [(event.day, event.first_period, event.last_period) for event in content.events]
     return _fragment(charts.heat_map(province.days, layers, windows, "heat-map"))
+
+
+def _less(left: IntArray, right: IntArray) -> IntArray:
+    return np.where(is_missing(left) | is_missing(right), MISSING, left - right)
+
+
+def _waterfall(steps: Sequence[Step], words: Labels) -> Markup | None:
+    if not steps:
+        return None
+    bars = [(words.of(CAUSES, step.name), float(step.users / TEN_THOUSAND)) for step in steps]
+    return _fragment(charts.waterfall(bars, "万元" if words.lang == "zh" else "10,000 yuan", "waterfall"))
 
 
 def _bars(totals: list[ChargeTotal], words: Labels, charges: Charges) -> Markup:

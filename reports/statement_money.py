@@ -66,7 +66,7 @@ def lines_sheet(book: Book, what: Statement, stated: str) -> LinesAt:
     """科目明细: one row a charge, against the version before; the sum must be what the summary states."""
     labels, lines, charges = what.labels, what.lines, what.charges
     name = labels("sheet_lines")
-    sheet = book.sheet(name, [28, 26, 18, 18, 18, 18, 16, 24, 44, 18, 10])
+    sheet = book.sheet(name, [22, 24, 17, 16, 17, 17, 16, 20, 36, 16, 9])
     sheet.title(f"{name}  {what.participant_id}  {what.content.head.month}", labels("sign_note"))
     sheet.head(HEAD, [labels(key) for key in LINE_HEADS])
     has_previous = what.content.previous is not None
@@ -82,7 +82,7 @@ def lines_sheet(book: Book, what: Statement, stated: str) -> LinesAt:
         sheet.maybe(row, 5, line.previous_cny, "money", applies=has_previous)
         sheet.maybe(row, 6, line.difference_cny, "money", applies=has_previous)
         sheet.text(row, 7, reason(line, labels))
-        sheet.text(row, 8, line.clause)
+        sheet.text(row, 8, line.clause, "wrap")
         sheet.text(row, 9, labels.of(MOVED, line.moved))
         sheet.maybe(row, 10, line.quality, "share", applies=line.quality is not None)
     _line_totals(sheet, what, stated)

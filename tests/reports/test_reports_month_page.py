@@ -71,6 +71,7 @@ def test_the_page_says_which_run_it_prints() -> None:
 
 def test_every_part_of_the_report_is_there_in_both_languages() -> None:
     sections = [
+        "statement",
         "balance",
         "charges",
         "heat",
@@ -84,7 +85,7 @@ def test_every_part_of_the_report_is_there_in_both_languages() -> None:
     for lang in ("zh", "en"):
         assert re.findall(r'<section id="(\w+)">', page(lang=lang)) == sections
     with_previous = page(made_content(previous=month_lines()))
-    assert re.findall(r'<section id="(\w+)">', with_previous)[1] == "bridge"
+    assert re.findall(r'<section id="(\w+)">', with_previous)[2] == "bridge"
 
 
 def test_a_name_cannot_bring_markup_into_the_page() -> None:
@@ -207,7 +208,10 @@ def test_cities_with_blocking_findings_stand_first_and_the_province_last() -> No
     content = made_content(findings=findings)
     assert list(findings_by_city(content)) == ["yantai", "jinan", None]
     text = text_of(page(content))
-    assert text.index("烟台 1") < text.index("济南 1") < text.index("省级 1")
+    # city, participants, passed by themselves, their share, blocking, review
+    assert (
+        text.index("烟台 1 1 100.00% 1") < text.index("济南 2 2 100.00% 1") < text.index("省级 2 2 100.00% 1")
+    )
     assert "没有异常" not in text
 
 
