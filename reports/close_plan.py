@@ -60,12 +60,16 @@ class LateFeed:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate of the close. ``expected`` is None while a feed that holds it is not there; ``slip`` in calendar days."""
+    """A gate of the close. ``expected`` is None while a feed that holds it is not there; ``slip`` in calendar days.
+
+    after: the gates before it that made it late; feeds: the feeds that did.
+    """
 
     deadline: Deadline
     ordinal: int | None
     expected: date | None
-    held_by: tuple[str, ...]
+    after: tuple[str, ...]
+    feeds: tuple[LateFeed, ...]
     critical: bool
 
     @property
@@ -127,7 +131,8 @@ def close_plan(
             due[code],
             calendar.working_day_number(due[code].day) if due[code].day >= month.after else None,
             expected[code],
-            (*causes[code], *(f"{feed.table} {feed.city}" for feed in holding[code])),
+            causes[code],
+            tuple(holding[code]),
             code in path,
         )
         for code in codes

@@ -34,6 +34,12 @@ def in_chinese(code: str, sentence: str) -> str:
     return sentence
 
 
+def rule_in_chinese(rule: str) -> str:
+    """The closing rule of a clearing account in Chinese, as it is where the table has none."""
+    rules: Mapping[str, str] = _book()["account_rules"]  # type: ignore[assignment]
+    return rules.get(rule, rule)
+
+
 def is_known(code: str, sentence: str) -> bool:
     """True where the sentence has a Chinese form."""
     return any(shape.english.fullmatch(sentence) for shape in _shapes().get(code, ()))

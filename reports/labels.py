@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.audit_words import AUDIT_FINDINGS, AUDIT_WORDS
-from reports.finding_sentences import in_chinese
+from reports.finding_sentences import in_chinese, rule_in_chinese
 from reports.reading_words import READING_FINDINGS
 from reports.reconcile_words import RECONCILE_FINDINGS, RECONCILE_WORDS
 
@@ -275,8 +275,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "say_warnings": ("提示", "Warnings"),
     "say_signed": ("签署", "Sign-offs"),
     "waterfall": (
-        "用户侧应付净额: 由上版到本版 (万元)",
-        "Net of users: from the previous version to this one (10,000 yuan)",
+        "用户侧应付净额: 由上版到本版 (元)",
+        "Net of users: from the previous version to this one (yuan)",
     ),
     "waterfall_note": (
         "纵轴自变化区间起, 不从零起; 尾差始终列出。供电侧与两侧合计见表。",
@@ -423,6 +423,16 @@ ADJUSTMENTS: Mapping[str, tuple[str, str]] = {
 DIRECTIONS: Mapping[str, tuple[str, str]] = {
     "1": ("用电", "consumes"),
     "-1": ("上网", "delivers"),
+}
+
+FEEDS: Mapping[str, tuple[str, str]] = {
+    "meter_readings": ("分时读数", "readings"),
+    "meter_quality": ("读数质量", "quality of readings"),
+    "prices": ("电价", "prices"),
+    "positions": ("申报与出清电量", "positions"),
+    "contract_curves": ("合同曲线", "contract curves"),
+    "system": ("系统数据", "system series"),
+    "atc": ("可用输电能力", "transfer capability"),
 }
 
 TRANCHES: Mapping[str, tuple[str, str]] = {
@@ -585,6 +595,10 @@ class Labels:
     def sentence(self, code: str, sentence: str) -> str:
         """A finding's sentence in this language; findings are written in English."""
         return in_chinese(code, sentence) if self.lang == "zh" else sentence
+
+    def closing_rule(self, rule: str) -> str:
+        """The rule by which a clearing account closes; profiles write it in English."""
+        return rule_in_chinese(rule) if self.lang == "zh" else rule
 
     def city(self, name: str | None) -> str:
         """The city's name; the province where a row has no city."""

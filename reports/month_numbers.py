@@ -178,7 +178,7 @@ def money_balance(content: RunContent, labels: Labels) -> MoneyBalance:
                 row.movement_cny,
                 row.closing_cny,
                 definition.closes,
-                definition.rule,
+                labels.closing_rule(definition.rule),
                 "yes" if holds else "waiting" if waits else "no",
             )
         )

@@ -195,8 +195,8 @@ def _less(left: IntArray, right: IntArray) -> IntArray:
 def _waterfall(steps: Sequence[Step], words: Labels) -> Markup | None:
     if not steps:
         return None
-    bars = [(words.of(CAUSES, step.name), float(step.users / TEN_THOUSAND)) for step in steps]
-    return _fragment(charts.waterfall(bars, "万元" if words.lang == "zh" else "10,000 yuan", "waterfall"))
+    bars = [(words.of(CAUSES, step.name), float(step.users)) for step in steps]
+    return _fragment(charts.waterfall(bars, "元" if words.lang == "zh" else "yuan", "waterfall"))
 
 
 def _bars(totals: list[ChargeTotal], words: Labels, charges: Charges) -> Markup:

@@ -64,7 +64,7 @@ def test_a_feed_that_comes_before_the_draft_delays_its_own_gate_and_not_the_bill
     slips = {gate.deadline.code: gate.slip for gate in plan.gates}
     assert (slips["month_meters"], slips["draft"], slips["bills"]) == (3, 0, 0)
     assert not plan.critical_feeds
-    assert plan.gates[2].held_by == ("meter_readings jinan",)
+    assert [one.city for one in plan.gates[2].feeds] == ["jinan"]
 
 
 def test_the_latest_feed_decides_the_bills_and_is_the_critical_path() -> None:
@@ -102,9 +102,9 @@ def test_a_feed_that_is_still_missing_leaves_the_bills_open() -> None:
 def test_the_page_shows_gates_owners_the_critical_path_and_the_money_of_each_late_feed() -> None:
     feeds = [feed("meter_readings", "yantai", 11, "1234.56"), feed("meter_readings", "jinan", 4, "7.00")]
     text = text_of(month_page(made_content(), province(), ZH, feeds))
-    assert "电费账单 电网企业财务 第 10 个工作日 2022-08-12 五 2022-08-15 3 final 关键路径" in text
-    assert "meter_readings 烟台 2022-08-11 3 1.000 1,234.56 关键路径" in text
-    assert "meter_readings 济南 2022-08-04 3 1.000 7.00" in text
+    assert "电费账单 电网企业财务 第 10 个工作日 2022-08-12 五 2022-08-15 3 正式结算依据 关键路径" in text
+    assert "分时读数 烟台 2022-08-11 3 1.000 1,234.56 关键路径" in text
+    assert "分时读数 济南 2022-08-04 3 1.000 7.00" in text
     assert "2 项数据迟到或缺失, 涉及 1,241.56 元".replace(", ", "，") in text
 
 

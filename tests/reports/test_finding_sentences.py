@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from market.profiles import profile
 from reports.finding_sentences import NAMED, _shapes, in_chinese, is_known
 from reports.labels import FINDINGS, Labels
 
@@ -69,6 +70,12 @@ def test_what_varies_in_the_english_sentence_stands_in_the_chinese_one(code: str
         english, chinese = set(shape.english.groupindex), set(NAMED.findall(shape.chinese))
         assert chinese <= english
         assert english - chinese <= {"unit", "same"}  # "period(s)", and a name said twice
+
+
+@pytest.mark.parametrize("name", ["SD_2022", "SD_2025"])
+def test_every_clearing_account_says_in_chinese_how_it_closes(name: str) -> None:
+    rules = {account.rule for account in profile(name).settled[1].accounts}
+    assert {rule for rule in rules if Labels().closing_rule(rule) == rule} == set()
 
 
 def test_numbers_and_names_are_carried_over_and_known_words_translated() -> None:
