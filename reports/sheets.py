@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from io import BytesIO
-from math import isnan
+from math import ceil, isnan
 from typing import Any, NamedTuple
 
 import xlsxwriter
@@ -25,6 +25,7 @@ MONEY = "#,##0.00;[Red]-#,##0.00"
 ENERGY = "0.000000;[Red]-0.000000"
 PRICE = "#,##0.000000;[Red]-#,##0.000000"
 EXACT_MONEY = "#,##0.00####;[Red]-#,##0.00####"
+LINE_HEIGHT = 12.5  # points
 OPTIONS = {
     "in_memory": True,
     "strings_to_formulas": False,
@@ -68,7 +69,7 @@ class Book:
         worksheet.set_footer("&L&8&A&R&8&P / &N")
         for column, width in enumerate(widths):
             worksheet.set_column(column, column, width)
-        return Sheet(worksheet, self)
+        return Sheet(worksheet, self, widths)
 
     def finish(self) -> bytes:
         """Close the workbook; its bytes."""
@@ -137,8 +138,9 @@ class Book:
 class Sheet:
     """Writes cells by their meaning; rows and columns count from 0."""
 
-    def __init__(self, worksheet: NumberRows, book: Book) -> None:
-        self.worksheet, self._book, self._formats = worksheet, book, book.formats
+    def __init__(self, worksheet: NumberRows, book: Book, widths: Sequence[float]) -> None:
+        self.worksheet, self._book, self._formats, self._widths = worksheet, book, book.formats, widths
+        self._lines: dict[int, int] = {}
 
     def title(self, title: str, note: str = "") -> None:
         """The first two rows."""
@@ -161,8 +163,13 @@ class Sheet:
             self.worksheet.repeat_columns(0, columns - 1)
 
     def text(self, row: int, column: int, value: str | None, style: str = "text") -> None:
-        """Always text, whatever it begins with."""
+        """Always text, whatever it begins with. A row is as high as its longest wrapped text needs."""
         self.worksheet.write_string(row, column, value or "", self._formats[style])
+        if style == "wrap" and value:
+            lines = ceil(text_width(value) / self._widths[column])
+            if lines > self._lines.get(row, 1):
+                self._lines[row] = lines
+                self.worksheet.set_row(row, 3 + LINE_HEIGHT * lines)
 
     def number(self, row: int, column: int, value: Number | None, style: str) -> None:
         """A number, or the word for missing."""
@@ -257,6 +264,12 @@ class Sheet:
                 column,
                 {"type": "cell", "criteria": criteria, "value": good, "format": self._formats[colours]},
             )
+
+
+def text_width(text: str) -> float:
+    """How wide text of 9 points stands, in the units of column widths; a Chinese letter is twice a Latin one."""
+    chinese = (len(text.encode("utf-8")) - len(text)) / 2
+    return 0.92 * (len(text) - chinese) + 1.85 * chinese
 
 
 def reference(sheet: str, row: int, column: int) -> str:

@@ -149,6 +149,14 @@ def test_open_findings_stand_on_page_one_and_those_dealt_with_say_by_whom() -> N
     assert summary(raw)["未结异常"] == "待核 1"
 
 
+def test_a_row_is_as_high_as_its_longest_wrapped_text() -> None:
+    long = "没有读数。" * 60  # 300 letters of twice the width of a Latin one, on a column of 90
+    content = made_content(findings=[Finding("missing_reading", Severity.REVIEW, "W1", long)])
+    sheet = opened(printed(content))["异常与估算"]
+    assert sheet.row_dimensions[5].height == pytest.approx(3 + 12.5 * 7, abs=0.5)
+    assert sheet.row_dimensions[4].height is None
+
+
 def whole(labels: Labels) -> Workbook:
     """A statement with every sheet there is."""
     causes, hand = two_causes(), by_hand()
