@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
 
 TIME_ZONE = "Asia/Shanghai"
@@ -15,6 +16,12 @@ METER_DAYS = Asset(name="meter_days", uri="gridsettle://meter_days")
 
 RUNS = Asset(name="runs", uri="gridsettle://runs")
 """A month's run is in place; the event's ``extra`` has run_id, alias and status."""
+
+CAPABILITY_DAYS = Asset(name="capability_days", uri="gridsettle://capability_days")
+"""A partition YYYY-MM-DD is announced when transfer capability of that delivery day has landed."""
+
+APPROVE, REJECT, STAND_IN = "Approve", "Reject", "Let the rule stand"
+WHY = {"reason": Param("", type="string", description="说明 / a sentence for the log; a rejection needs one")}
 
 FILES = Param(
     [],
@@ -33,6 +40,28 @@ NAMED_DAY = Param(
 
 DAY_OF_RUN = "{{ partition_key or params.day }}"
 """The partition of a scheduled run or a backfill, else the parameter."""
+
+
+class AskTrader(HITLOperator):
+    """Asks for the approval of a bid until it is due; who does not answer lets the bid by rule stand."""
+
+    template_fields = ("subject", "body", "day", "number")
+
+    def __init__(self, *, day: str, number: str = "", **kwargs: Any) -> None:
+        super().__init__(
+            **(kwargs | {"options": [APPROVE, REJECT, STAND_IN], "defaults": STAND_IN, "params": WHY})
+        )
+        self.day, self.number = day, number
+
+    def execute(self, context: Any) -> Any:
+        """Ask for as long as the market's clock leaves."""
+        from datetime import date
+
+        from jobs.bid_clock import time_to_answer
+        from jobs.bid_session import round_of
+
+        self.response_timeout = time_to_answer(date.fromisoformat(self.day), round_of(self.number))
+        return super().execute(context)
 
 
 def defaults(owner: str) -> dict[str, Any]:

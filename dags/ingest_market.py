@@ -2,7 +2,8 @@
 ### ingest_market 市场数据
 
 Takes in every waiting file that is not meter readings: registers (participants, meters, contracts), boundaries,
-forecasts, transfer capability, prices, trades, demand-response tables.
+forecasts, transfer capability, prices, trades, demand-response tables. Transfer capability of the delivery day that is
+new is announced as a partition of `capability_days`, for `bid_again`.
 
 - **Who cares**: the trading desk, before the bid of 10:30; everyone else through the registers.
 - **When**: every day at 08:45 (Asia/Shanghai), and by hand when something arrives.
@@ -20,8 +21,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.house import DAY, DAY_OF_RUN, FILES, NAMED_DAY, TIME_ZONE, defaults
+from dags.house import CAPABILITY_DAYS, DAY, DAY_OF_RUN, FILES, NAMED_DAY, TIME_ZONE, defaults
 
 
 @dag(
@@ -37,15 +39,21 @@ def ingest_market() -> None:
     """Deliver the waiting files in the order in which their tables refer to each other."""
 
     @task
-    def deliver(day: str, *, params: Any = None) -> int:
-        from jobs.arrivals import deliver_waiting, is_meter_file, named_day, waiting
+    def deliver(day: str, *, params: Any = None) -> bool:
+        from jobs.arrivals import brings_capability, deliver_waiting, is_meter_file, named_day, waiting
         from warehouse.home import home
 
         there = waiting(home(), params["paths"], day=named_day(day))
         files = [file for file in there if not is_meter_file(file)]
-        return len(deliver_waiting(home(), files, sender="ingest_market"))
+        return brings_capability(deliver_waiting(home(), files, sender="ingest_market"), named_day(day))
 
-    deliver(DAY_OF_RUN)
+    @task(outlets=[CAPABILITY_DAYS])
+    def announce_capability(day: str, landed: bool, *, outlet_events: Any = None) -> None:
+        if not landed:
+            raise AirflowSkipException("Nothing new of the day's transfer capability; nothing is announced.")
+        outlet_events[CAPABILITY_DAYS].add_partitions([day])
+
+    announce_capability(DAY_OF_RUN, deliver(DAY_OF_RUN))
 
 
 ingest_market()

@@ -40,7 +40,9 @@ class Act(StrEnum):
     PUBLISH = Deed.PUBLISH.value
     BID_OVERRIDE = "bid.override"
     BID_APPROVE = "bid.approve"
+    BID_REJECT = "bid.reject"
     BID_HAND_IN = "bid.hand_in"
+    BID_STAND_IN = "bid.stand_in"
     OPEN_CASE = CaseDeed.OPEN.value
     UPHOLD_CASE = CaseDeed.UPHOLD.value
     REJECT_CASE = CaseDeed.REJECT.value
@@ -73,7 +75,9 @@ ROLES: Mapping[Act, frozenset[Role]] = MappingProxyType(
         Act.PUBLISH: frozenset({Role.PUBLISHER}),
         Act.BID_OVERRIDE: frozenset({Role.TRADER}),
         Act.BID_APPROVE: frozenset({Role.TRADER, Role.APPROVER}),
+        Act.BID_REJECT: frozenset({Role.TRADER, Role.APPROVER}),
         Act.BID_HAND_IN: frozenset({Role.TRADER}),
+        Act.BID_STAND_IN: frozenset({Role.TRADER, Role.OPERATOR}),
         Act.OPEN_CASE: frozenset({Role.PREPARER, Role.CHECKER}),
         Act.UPHOLD_CASE: frozenset({Role.APPROVER}),
         Act.REJECT_CASE: frozenset({Role.APPROVER}),

@@ -119,3 +119,16 @@ def months(receipts: Iterable[Receipt]) -> list[Month]:
                 found.add(month)
                 month = Month.of(month.after)
     return sorted(found)
+
+
+def brings_capability(receipts: Iterable[Receipt], day: date | None) -> bool:
+    """Whether transfer capability of a delivery day is new or revised; False without a day."""
+    return day is not None and any(
+        one.table == "atc"
+        and one.status in ("accepted", "partly")
+        and one.accepted > one.unchanged
+        and one.first_date is not None
+        and one.last_date is not None
+        and one.first_date <= day <= one.last_date
+        for one in receipts
+    )

@@ -1,7 +1,6 @@
-"""The morning bid: forecast, scenarios, optimum, check, bid file, page (architecture §5, §6; ruling 30).
+"""A session's bid: forecast, scenarios, optimum, check, bid file, page (architecture §5, §6; ruling 30).
 
-A bid stands under ``reports/bids/<day>/`` as ``bids_<day>_v<N>.csv`` with its record (.json) and its page (.html).
-Nothing is overwritten: another bid is the next version, and the same inputs give the version that is there. The
+The bid of the morning and those of the rounds within the day go the same way. Nothing is overwritten: another bid is the next version, and the same inputs give the version that is there. The
 file is written only when the check finds nothing; where the solver finds nothing in time, or what it finds does not
 pass, the next rung of ``jobs.bid_ladder`` takes its place and says so.
 """
@@ -24,14 +23,13 @@ import pandas as pd
 
 from jobs.bid_inputs import BidInputs, BidInputsMissingError, read_inputs
 from jobs.bid_ladder import Chosen, Search, climb_down, search_apart
+from jobs.bid_session import DAY_AHEAD, Session
 from jobs.bid_store import (
     COLUMNS,
-    STAGE,
     BidResult,
     NoBidYetError,
     bid_of_file,
     file_name,
-    gate,
     keep,
     newest,
     newest_before,
@@ -46,14 +44,16 @@ from market.profiles import profile
 from optimization.bid_check import BidLimits, problems
 from optimization.bid_misplaced import misplaced
 from optimization.clearing import clear as market_clearing
+from optimization.decision import Decision, decisions
 from optimization.evaluation import Clear, flat_bid, import_by_clearing, imports, outcome
 from optimization.forecast import FloatArray, gap_fan
-from optimization.procurement import OVERRIDE, YESTERDAY, Solution
+from optimization.procurement import NOTHING, OVERRIDE, YESTERDAY, NoBidFoundError, Solution
 from optimization.purchase import BID_COLUMNS, Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
 from optimization.solver import HIGHS
 from optimization.why import why
-from reports.bid_page import KIND_ZH, LABEL_ZH, BidPack, bid_page, repeated_page
+from reports.bid_page import BidPack, bid_page, repeated_page
+from reports.bid_words import KIND_ZH, LABEL_ZH
 from warehouse.home import Home
 from warehouse.lock import exclusive
 
@@ -79,6 +79,7 @@ def make_bid(
     home: Home,
     day: date,
     *,
+    session: Session = DAY_AHEAD,
     as_of: datetime | None = None,
     profile_name: str = "IPSPOT_2022_TRIAL",
     provincial_profile: str = "SD_2022",
@@ -88,30 +89,40 @@ def make_bid(
     solver: str = HIGHS,
     search: Search = search_apart,
     clear: Clear = market_clearing,
+    score_own: bool = False,
+    stand_by: bool = False,
 ) -> BidResult:
-    """Make the day-ahead bid of ``day`` with what was known at its gate, and write it.
+    """Make the bid of a session of ``day`` with what was known when its window closed, and write it.
 
     as_of: revisions recorded later are not read; None for all. time_limit: seconds for the solver. search: where
-    it runs, by default in a process of its own with a deadline. A day that cannot be read gets the newest bid of
-    the week before, as it was. Raises BidInputsMissingError only where there is none; warehouse.lock.HomeBusyError.
+    it runs, by default in a process of its own with a deadline. score_own: judge our own forecasts beside published
+    ones. stand_by: only the bid that stands until a better one is approved, made without a search; the newest version
+    where there is one. A day that cannot be read gets the newest bid of the week before, as it was; a round that cannot
+    be read buys nothing. Raises BidInputsMissingError only where there is none; warehouse.lock.HomeBusyError.
     """
-    with exclusive(home, f"bid-{day}"):
+    session.of(profile(profile_name).traded)
+    with exclusive(home, _lock(day, session)):
+        there = newest(home, day, session)
+        if stand_by and there is not None:
+            return replace(there, made=False)
         try:
             inputs = read_inputs(
                 home,
                 day,
+                session=session,
                 as_of=as_of,
                 profile_name=profile_name,
                 provincial_profile=provincial_profile,
                 scenario_count=scenario_count,
                 seed=seed,
+                score_own=score_own,
             )
         except Exception as unread:  # whatever it is, the gate closes at its hour
-            before = newest_before(home, day)
-            if before is None:
+            before = None if session.intraday else newest_before(home, day)
+            if before is None and not session.intraday:
                 raise
             why = _sentence("The day cannot be read", unread)
-            return _repeat(home, day, before, why, profile_name, provincial_profile)
+            return _repeat(home, day, session, before, why, profile_name, provincial_profile)
         basis = {
             "inputs": list(inputs.deliveries),
             "profiles": {name: profile(name).sha256 for name in (profile_name, provincial_profile)},
@@ -120,28 +131,38 @@ def make_bid(
             "time_limit_s": time_limit,
             "solver_asked": solver,
             "software": installed_version("gridsettle"),
+            **({"stand_by": True} if stand_by else {}),
         }
         fingerprint = sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
-        there = newest(home, day)
         if there is not None and there.facts["fingerprint"] == fingerprint:
             return replace(there, made=False)
-        before = newest_before(home, day)
+        before = None if session.intraday else newest_before(home, day)
         chosen = climb_down(
             inputs,
             _limits(home, inputs),
             None if before is None else bid_of_file(before.file),
-            search,
+            _not_yet if stand_by else search,
             time_limit=time_limit,
             solver=solver,
         )
-        return _write(home, inputs, chosen, {**basis, "fingerprint": fingerprint}, clear)
+        facts = {**basis, "profile": profile_name, "fingerprint": fingerprint}
+        return _write(home, inputs, chosen, facts, clear)
+
+
+def _lock(day: date, session: Session) -> str:
+    return session.subject(day).replace(" ", "-")
+
+
+def _not_yet(problem: Procurement, time_limit: float, solver: str) -> Solution:  # noqa: ARG001 - a Search
+    raise NoBidFoundError("The search has not run yet; this bid stands until a better one is approved.")
 
 
 def check_bid(home: Home, file: Path, *, profile_name: str = "IPSPOT_2022_TRIAL") -> list[str]:
     """What is wrong with a bid file, one sentence each; an empty list is a bid that may be handed in.
 
     The bid is held against the market's format, and against the gap, the transfer capability and yesterday's bid
-    as the warehouse knows them. Raises FileNotFoundError where there is no file.
+    as the warehouse knows them; a round's bid also against the position before it. Raises FileNotFoundError where
+    there is no file.
     """
     try:
         bid = pd.read_csv(file, dtype=str, encoding="utf-8-sig", keep_default_na=False)
@@ -153,40 +174,51 @@ def check_bid(home: Home, file: Path, *, profile_name: str = "IPSPOT_2022_TRIAL"
         return [f"{file.name} must have a column date with one day; a bid file is for one day."]
     try:
         day = date.fromisoformat(str(bid["date"].iloc[0]))
-        inputs = read_inputs(home, day, profile_name=profile_name)
+        inputs = read_inputs(home, day, session=_session_of(bid), profile_name=profile_name, limits_only=True)
     except (ValueError, BidInputsMissingError) as unknown:
         return [f"{file.name} cannot be held against the day it is for: {unknown}"]
     return [
-        *_heading(bid, inputs.node),
+        *_heading(bid, inputs),
         *problems(bid, _limits(home, inputs)),
-        *_misplaced(home, day, bid),
+        *_misplaced(home, day, inputs.session, bid),
     ]
 
 
+def _session_of(bid: pd.DataFrame) -> Session:
+    """Of the first row; a file without stage and round is a day-ahead bid."""
+    if "stage" not in bid.columns:
+        return DAY_AHEAD
+    return Session(str(bid["stage"].iloc[0]), int(str(bid["round"].iloc[0])) if "round" in bid.columns else 1)
+
+
 def keep_override(
-    home: Home, day: date, bid: Bid, node: str, reason: str, by: str, wrong: Sequence[str]
+    home: Home, bid: Bid, replaced: BidResult, reason: str, by: str, wrong: Sequence[str]
 ) -> BidResult:
-    """A bid made by hand as the next version. wrong: what the check says about it; kept with the reason."""
-    rules = profile("IPSPOT_2022_TRIAL").traded
-    with exclusive(home, f"bid-{day}"):
-        number = next_number(home, day)
-        table = table_of(bid, node, day, number, gate(day, rules))
+    """A bid made by hand as the next version after ``replaced``. wrong: what the check says about it; kept with the
+    reason."""
+    day, session = replaced.day, replaced.session
+    name = replaced.facts.get("profile", "IPSPOT_2022_TRIAL")
+    with exclusive(home, _lock(day, session)):
+        number = next_number(home, day, session)
+        node = replaced.facts["node"]
+        table = table_of(bid, node, day, session, number, session.gate(day, profile(name).traded))
         said = f"{by}: {reason}"
         facts = {
-            **_plain(day, node, number, OVERRIDE, said, bid, table),
+            **_plain(day, session, node, number, OVERRIDE, said, bid, table),
             "notes": [said, *wrong],
+            "profile": name,
             "fingerprint": sha256(table).hexdigest(),
         }
         page = repeated_page(day, number, LABEL_ZH[OVERRIDE], said, bid, facts["bid"]["sha256"])
-        return keep(home, day, number, table, facts, page)
+        return keep(home, day, session, number, table, facts, page)
 
 
-def show_bid(home: Home, day: date) -> Iterator[str]:
-    """Why the newest bid of a day looks as it does. Raises NoBidYetError."""
-    versions = versions_of(home, day)
+def show_bid(home: Home, day: date, session: Session = DAY_AHEAD) -> Iterator[str]:
+    """Why the newest bid of a session looks as it does. Raises NoBidYetError."""
+    versions = versions_of(home, day, session)
     if not versions:
         raise NoBidYetError(
-            f"There is no bid for {day} in {home.reports / 'bids'}; run `gridsettle bid {day}`."
+            f"There is no {session.subject(day)} in {home.reports / 'bids'}; run `gridsettle bid {day}`."
         )
     shown = versions[-1]
     yield from shown.summary()
@@ -218,35 +250,58 @@ def _why_lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _repeat(
-    home: Home, day: date, before: BidResult, why: str, profile_name: str, provincial: str
+    home: Home,
+    day: date,
+    session: Session,
+    before: BidResult | None,
+    why: str,
+    profile_name: str,
+    provincial: str,
 ) -> BidResult:
-    """The bid of an earlier day for a day of which too little is known to judge one."""
-    bid = bid_of_file(before.file)
-    reason = f"{why} This bid repeats that of {before.day}."
-    basis = {"repeats": f"{before.day} v{before.version}", "because": why}
+    """For a session of which too little is known to judge a bid: the bid of an earlier day, or none at all."""
+    if before is None:
+        bid: Bid = ()
+        label, reason, basis = NOTHING, f"{why} Nothing is bought in this round.", {"because": why}
+    else:
+        bid, label, reason = (
+            bid_of_file(before.file),
+            YESTERDAY,
+            f"{why} This bid repeats that of {before.day}.",
+        )
+        basis = {"repeats": f"{before.day} v{before.version}", "because": why}
     fingerprint = sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
-    there = newest(home, day)
+    there = newest(home, day, session)
     if there is not None and there.facts["fingerprint"] == fingerprint:
         return there
     rules, (settled, _) = profile(profile_name).traded, profile(provincial).settled
-    number = next_number(home, day)
-    table = table_of(bid, settled.home_node, day, number, gate(day, rules))
+    number = next_number(home, day, session)
+    table = table_of(bid, settled.home_node, day, session, number, session.gate(day, rules))
     facts = {
-        **_plain(day, settled.home_node, number, YESTERDAY, reason, bid, table),
+        **_plain(day, session, settled.home_node, number, label, reason, bid, table),
         "notes": [reason],
         **basis,
+        "profile": profile_name,
         "fingerprint": fingerprint,
     }
-    page = repeated_page(day, number, LABEL_ZH[YESTERDAY], reason, bid, facts["bid"]["sha256"])
-    return keep(home, day, number, table, facts, page)
+    page = repeated_page(day, number, LABEL_ZH[label], reason, bid, facts["bid"]["sha256"])
+    return keep(home, day, session, number, table, facts, page)
 
 
 def _plain(
-    day: date, node: str, number: int, label: str, reason: str | None, bid: Bid, table: bytes
+    day: date,
+    session: Session,
+    node: str,
+    number: int,
+    label: str,
+    reason: str | None,
+    bid: Bid,
+    table: bytes,
 ) -> dict[str, Any]:
     """The record of a bid that was not judged."""
     return {
         "day": day.isoformat(),
+        "stage": session.stage,
+        "round": session.round,
         "node": node,
         "version": number,
         "label": label,
@@ -260,6 +315,8 @@ def _plain(
         "costs": {},
         "comparison": {},
         "limits": [],
+        "decision": [],
+        "forecasts": [],
         "notes": [],
     }
 
@@ -273,7 +330,7 @@ def _sentence(what: str, error: Exception) -> str:
 
 def _limits(home: Home, inputs: BidInputs) -> BidLimits:
     problem = inputs.problem
-    yesterday = newest(home, inputs.day - timedelta(days=1))
+    yesterday = None if inputs.session.intraday else newest(home, inputs.day - timedelta(days=1))
     return BidLimits(
         rules=problem.rules,
         gap_mw=problem.scenarios.expected_gap_mw(),
@@ -291,9 +348,9 @@ def _cheapest(problem: Procurement) -> FloatArray:
     return np.where(np.isfinite(known), known, 0.0)
 
 
-def _misplaced(home: Home, day: date, bid: pd.DataFrame) -> list[str]:
-    """A mistake that makes the day's proposed bid into this one; the desk works from that."""
-    proposed = newest(home, day, but=OVERRIDE)
+def _misplaced(home: Home, day: date, session: Session, bid: pd.DataFrame) -> list[str]:
+    """A mistake that makes the session's proposed bid into this one; the desk works from that."""
+    proposed = newest(home, day, session, but=OVERRIDE)
     if proposed is None or not set(BID_COLUMNS) <= set(bid.columns):
         return []
     rows = bid[list(BID_COLUMNS)].apply(pd.to_numeric, errors="coerce").dropna()
@@ -301,18 +358,21 @@ def _misplaced(home: Home, day: date, bid: pd.DataFrame) -> list[str]:
     return misplaced(whole, pd.read_csv(proposed.file)[list(BID_COLUMNS)])
 
 
-def _heading(bid: pd.DataFrame, node: str) -> Iterator[str]:
-    for column, wanted in (("node", node), ("stage", STAGE)):
+def _heading(bid: pd.DataFrame, inputs: BidInputs) -> Iterator[str]:
+    session = inputs.session
+    for column, wanted in (("node", inputs.node), ("stage", session.stage), ("round", str(session.round))):
         if column in bid.columns and set(bid[column]) - {wanted}:
             found = ", ".join(sorted(set(bid[column]) - {wanted}))
-            yield f"The bid is for {column} {found}; a day-ahead bid of this house is for {wanted}."
+            yield f"The bid is for {column} {found}; a bid of this session is for {wanted}."
 
 
 def _write(home: Home, inputs: BidInputs, chosen: Chosen, basis: dict[str, Any], clear: Clear) -> BidResult:
     """Keep the bid with its record and page; where they cannot be made, with a record and page that say so."""
-    number = next_number(home, inputs.day)
-    table = table_of(chosen.bid, inputs.node, inputs.day, number, gate(inputs.day, inputs.problem.rules))
-    plain = _plain(inputs.day, inputs.node, number, chosen.label, chosen.reason, chosen.bid, table)
+    session = inputs.session
+    number = next_number(home, inputs.day, session)
+    gate = session.gate(inputs.day, inputs.problem.rules)
+    table = table_of(chosen.bid, inputs.node, inputs.day, session, number, gate)
+    plain = _plain(inputs.day, session, inputs.node, number, chosen.label, chosen.reason, chosen.bid, table)
     try:
         facts, page = _explained(inputs, chosen, plain, clear)
     except Exception as failed:  # noqa: BLE001 - the bid has passed its check; it must not wait for its explanation
@@ -321,7 +381,7 @@ def _write(home: Home, inputs: BidInputs, chosen: Chosen, basis: dict[str, Any],
         page = repeated_page(
             inputs.day, number, LABEL_ZH[chosen.label], said, chosen.bid, plain["bid"]["sha256"]
         )
-    return keep(home, inputs.day, number, table, {**facts, **basis}, page)
+    return keep(home, inputs.day, session, number, table, {**facts, **basis}, page)
 
 
 def _explained(
@@ -333,6 +393,7 @@ def _explained(
     others = {FLAT_ZH.format(price=price): flat_bid(problem, price) for price in FLAT_PRICES} | {"不购电": ()}
     comparison = {name: outcome(imports(other, problem), problem) for name, other in others.items()}
     limits = () if solution is None else solution.limits
+    before = _before(inputs, bid)
     facts = {
         **plain,
         "objective_cny": _finite(None if solution is None else solution.objective_cny),
@@ -345,7 +406,10 @@ def _explained(
         "scenarios": _scenarios(inputs, cleared),
         "limits": [asdict(one) for run in binding_runs(limits) for one in run],
         "why": why(problem, bid, cleared),
-        "notes": list(inputs.notes),
+        "decision": [_decision(one) for one in before],
+        "forecasts": [one.record() for one in inputs.outlooks],
+        "position": inputs.position.record(),
+        "notes": [*inputs.notes, *_reported(before)],
     }
     page = bid_page(
         BidPack(
@@ -353,9 +417,9 @@ def _explained(
             version=plain["version"],
             label=chosen.label,
             reason=chosen.reason,
-            file_name=file_name(inputs.day, plain["version"], "csv"),
+            file_name=file_name(inputs.day, inputs.session, plain["version"], "csv"),
             sha256=plain["bid"]["sha256"],
-            gate=f"{problem.rules.gate_closure:%H:%M}",
+            gate=f"{inputs.session.gate(inputs.day, problem.rules):%m-%d %H:%M}",
             problem=problem,
             fan=_fan(inputs),
             bid=bid,
@@ -364,10 +428,41 @@ def _explained(
             limits=limits,
             relative_gap=_gap(solution),
             solver=facts["solver"],
-            notes=inputs.notes,
+            notes=facts["notes"],
+            decision=before,
+            forecasts=facts["forecasts"],
+            position=facts["position"],
+            session=inputs.session.folder if inputs.session.intraday else "",
         )
     )
     return facts, page
+
+
+def _before(inputs: BidInputs, bid: Bid) -> tuple[Decision, ...]:
+    """Whether to buy, period by period, and up to which price."""
+    return decisions(
+        inputs.problem,
+        bid,
+        inputs.shortage_mw,
+        inputs.history.net_load_mw,
+        inputs.curtailed_mw,
+        inputs.day,
+        inputs.session.open(inputs.problem.rules),
+    )
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    rounded = {k: round(value, 6) if isinstance(value, float) else value for k, value in asdict(one).items()}
+    return {**rounded, "reason": one.reason.value}
+
+
+def _reported(before: Sequence[Decision]) -> Iterator[str]:
+    above = [one for one in before if one.above_ceiling]
+    if above:
+        yield (
+            f"In {len(above)} periods ({clock(above[0].period)} and others) a segment stands above the price ceiling; report "
+            "it before bidding (SX15 §10)."
+        )
 
 
 def _finite(value: float | None) -> float | None:

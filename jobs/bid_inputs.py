@@ -1,317 +1,292 @@
-"""Reads what is known of a day before the gate closes at D-1 11:30, as the problem of the morning bid.
+"""Reads what is known before the window of a session closes, as the problem of the bid.
 
-Known of the bid day itself: its forecasts and its transfer capability. Known of the past: actual load, prices
-and their forecasts up to D-2; D-1 is still running. Nothing else is read, so a replay sees what the desk saw.
+Known of the delivery day itself: its forecasts and its transfer capability; before a round within the day also what
+was bought and called. Known of the past: actual load, prices and their forecasts up to the day before the morning,
+which is still running. Nothing else is read, so a replay sees what the desk saw. A series without a published
+forecast gets our own (``jobs.bid_forecasts``); what is no forecast (reserve, available plants, contracts) is never made up.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
-from jobs.roster import valid_on
-from market.curves import MISSING
+from jobs.bid_forecasts import LOAD, PROVINCIAL_PRICE, SELLER_PRICE, SIGN, SOLAR, WIND, Outlook, outlook
+from jobs.bid_market import CAPABILITY_DAYS, capability, demand_response, paths_to
+from jobs.bid_position import NONE, Position, position
+from jobs.bid_reading import BidInputsMissingError, Known, Series, read_curves, read_system
+from jobs.bid_session import DAY_AHEAD, DAY_AHEAD_STAGE, INTRADAY_STAGE, Session
 from market.periods import PERIODS
-from market.profiles import ProvincialRules, profile
-from market.tables import TABLES
+from market.profiles import profile
 from optimization import scenarios as draw_scenarios
 from optimization.forecast import ErrorHistory, FloatArray, PreBalance, error_history
-from optimization.purchase import DemandResponse, Procurement
-from optimization.supply import Supply, supply
-from warehouse.curves import curve_days, curve_inputs
+from optimization.forecast_models import LAG, PUBLISHED
+from optimization.purchase import Procurement
+from optimization.scenarios import Scenarios
+from optimization.supply import supply
+from warehouse.curves import curve_inputs
 from warehouse.home import Home
-from warehouse.records import read_records, record_inputs
+from warehouse.records import record_inputs
 
 HISTORY_DAYS = 60
-PRICE_DAYS = 7  # days whose mean is the expected provincial price
-CAPABILITY_DAYS = 14  # how far back transfer capability is looked for before it lands
-PRE_BALANCE = (
-    "load_forecast",
-    "reserve",
-    "wind_forecast",
-    "solar_forecast",
-    "thermal_available",
-    "tie_line_mlt",
-)
-NET_LOAD = {"load": 1.0, "wind": -1.0, "solar": -1.0}
+DECLARED = ("reserve", "thermal_available", "tie_line_mlt")  # of the pre-balance, never forecast
 SELLER_FORECAST = "seller_price_forecast"
 PRECLEAR, CURTAILMENT = "preclear_price", "renewable_curtailment"
-KNOWN_BEFORE_THE_GATE = (*PRE_BALANCE, SELLER_FORECAST, PRECLEAR, CURTAILMENT)
-BEFORE_THE_GAP_IS_KNOWN = ("agreed", "day_ahead")  # products called with the bid
+KNOWN_BEFORE_THE_GATE = (
+    *(f"{name}_forecast" for name in SIGN),
+    *DECLARED,
+    SELLER_FORECAST,
+    PRECLEAR,
+    CURTAILMENT,
+)
 RECORDS = ("sections", "paths", "dr_programs", "dr_enrolments")
-
-Series = dict[tuple[str, str], dict[date, FloatArray]]
-
-
-class BidInputsMissingError(LookupError):
-    """Something without which no bid can be made is not in the warehouse; the sentence names it."""
+OF_THE_DAY = ("trades", "dr_events", "dr_awards", "dr_cancellations")  # read before a round
 
 
 @dataclass(frozen=True)
 class BidInputs:
-    """The day's problem and where it comes from.
+    """The problem of a session and where it comes from.
 
-    shortage_mw: (96,) forecast of the pre-balance, signed. paths: rows as for clear(). notes: what the reader of
-    the bid must know, one sentence each. deliveries: the files read.
+    shortage_mw: (96,) forecast of the pre-balance less what the position covers, signed. paths: rows as for clear().
+    outlooks: what was expected of each series, and how good it was. notes: what the reader of the bid must know, one
+    sentence each. deliveries: the files read.
     """
 
     day: date
+    session: Session
     node: str
+    balance: PreBalance
     shortage_mw: FloatArray
     history: ErrorHistory
     problem: Procurement
     curtailed_mw: FloatArray | None
     paths: pd.DataFrame
+    position: Position
+    outlooks: tuple[Outlook, ...]
     notes: tuple[str, ...]
     deliveries: tuple[dict[str, str | int], ...]
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What came, by series and day; ``series`` are the published forecasts, of the day too."""
+
+    day: date
+    lag: int
+    score_own: bool
+    series: Series
+    actual: Mapping[tuple[str, str], Mapping[date, FloatArray]]
+
+    def outlook(self, name: str, node: str, published: str) -> Outlook | None:
+        return outlook(
+            name,
+            node,
+            self.day,
+            self.series.get((published, node), {}),
+            self.actual.get((name, node), {}),
+            lag=self.lag,
+            score_own=self.score_own,
+        )
 
 
 def read_inputs(
     home: Home,
     day: date,
     *,
+    session: Session = DAY_AHEAD,
     as_of: datetime | None = None,
+    known: Known | None = None,
     profile_name: str = "IPSPOT_2022_TRIAL",
     provincial_profile: str = "SD_2022",
     scenario_count: int = 6,
     seed: int = 0,
+    score_own: bool = False,
+    limits_only: bool = False,
 ) -> BidInputs:
-    """Everything for the bid of ``day`` as known at ``as_of``.
+    """Everything for a session's bid as known at ``as_of``, or as ``known`` says.
 
-    Raises BidInputsMissingError naming the table, series and day that is not there.
+    score_own: judge our own forecasts beside published ones (some seconds). limits_only: what a check needs, without
+    the worth of a surplus. Raises BidInputsMissingError naming the
+    table, series and day that is not there, ValueError for a round the profile does not have.
     """
+    known = known or Known(as_of=as_of)
     rules = profile(profile_name).traded
     provincial, _ = profile(provincial_profile).settled
-    node, before = provincial.home_node, day - timedelta(days=1)  # exclusive: the past ends with D-2
-    notes: list[str] = []
-    today = read_system(home, day, day + timedelta(days=1), KNOWN_BEFORE_THE_GATE, as_of)
-    past = read_system(
-        home,
-        day - timedelta(days=HISTORY_DAYS),
-        before,
-        (*(f"{name}_{kind}" for name in NET_LOAD for kind in ("forecast", "actual")), SELLER_FORECAST),
-        as_of,
-    )
-    prices = read_curves(home, "prices", day - timedelta(days=HISTORY_DAYS), before, ("node", "stage"), as_of)
+    node, session, notes = provincial.home_node, session.of(rules), list[str]()
+    lag = LAG - 1 if session.intraday else LAG  # within the day, the day before is over
+    past = _past(home, day, node, known, lag, score_own)
 
-    shortage = pre_balance(today, node, day).shortage_mw()
-    paths = _paths(home, node, day, as_of)
-    atc = _capability(home, set(paths["section_id"]), day, as_of, notes)
+    power = {name: past.outlook(name, node, f"{name}_forecast") for name in SIGN}
+    balance = _balance(past, power, node)
+    paths = paths_to(home, node, day, known)
+    gate = session.gate(day, rules)
+    held = position(home, day, session, gate, paths, known, notes) if session.intraday else NONE
+    atc = _capability(home, set(paths["section_id"]), day, known, held, session, notes)
     own = supply(paths, atc, node)
-    forecast = {seller: today.get((SELLER_FORECAST, seller), {}).get(day) for seller in own.seller_nodes}
-    known = [seller for seller, curve in forecast.items() if curve is not None and np.isfinite(curve).all()]
-    if not known:
+    prices = {seller: past.outlook(SELLER_PRICE, seller, SELLER_FORECAST) for seller in own.seller_nodes}
+    expected = [one for one in prices.values() if one is not None]
+    if not expected:
         raise BidInputsMissingError(
-            f"No seller node ({', '.join(own.seller_nodes)}) has a {SELLER_FORECAST} for {day}; ingest the system table."
+            f"No seller node ({', '.join(own.seller_nodes)}) has a {SELLER_FORECAST} for {day} or prices to make one from; "
+            "ingest the system table."
         )
     notes += [
         f"{seller} has no complete price forecast for {day}; its paths are not bid for."
-        for seller in own.seller_nodes
-        if seller not in known
+        for seller, found in prices.items()
+        if found is None
     ]
-    history = error_history(
-        _net_load(past, node, notes),
-        {n: _pairs(prices.get((n, "day_ahead"), {}), past.get((SELLER_FORECAST, n), {})) for n in known},
-        known,
-    )
-    if not history.days:
-        notes.append(
-            "There is no past day with load, prices and their forecasts; the forecast is the only scenario."
-        )
+    provincial_outlook = None if limits_only else past.outlook(PROVINCIAL_PRICE, node, PRECLEAR)
+    outlooks = [one for one in (*power.values(), *expected, provincial_outlook) if one is not None]
+    notes += [_said(one, day) for one in outlooks if one.made.model != PUBLISHED]
+    history = _errors(past, power, expected, node, notes)
+    shortage = balance.shortage_mw() - held.bought_mw - held.called_mw
     drawn = draw_scenarios.draw(
         shortage,
-        np.array([forecast[seller] for seller in known]),
+        np.array([one.curve for one in expected]),
         history,
         count=scenario_count,
         seed=seed,
         floor=float(rules.floor_cny_per_mwh),
         cap=float(rules.cap_cny_per_mwh),
-        carried_mw=own.carried_by_node()[[own.seller_nodes.index(seller) for seller in known]],
+        carried_mw=own.carried_by_node()[[own.seller_nodes.index(one.node) for one in expected]],
     ).at_nodes(own.seller_nodes)
-    curtailed = today.get((CURTAILMENT, node), {}).get(day)
+    curtailed = past.series.get((CURTAILMENT, node), {}).get(day)
+    called = demand_response(home, day, known, session, rules.intraday_close_minutes, provincial)
     problem = Procurement(
         supply=own,
-        scenarios=drawn,
-        demand_response=_demand_response(home, day, as_of, provincial),
-        need_limit_mw=_need_limit(shortage, history, curtailed),
-        provincial_price=_provincial_price(today.get((PRECLEAR, node), {}).get(day), prices, own, notes),
+        scenarios=_only_open(drawn, session.open(rules)),
+        demand_response=tuple(
+            replace(one, capability_mw=max(0.0, one.capability_mw - held.called_of(one.program_id)))
+            for one in called
+        ),
+        need_limit_mw=np.where(session.open(rules), _need_limit(shortage, history, curtailed), 0),
+        provincial_price=_worth(provincial_outlook, notes),
         value_of_lost_load=float(provincial.value_of_lost_load_cny_per_mwh),
         rules=rules,
     )
     return BidInputs(
         day=day,
+        session=session,
         node=node,
+        balance=balance,
         shortage_mw=shortage,
         history=history,
         problem=problem,
         curtailed_mw=curtailed,
         paths=paths,
+        position=held,
+        outlooks=tuple(outlooks),
         notes=tuple(notes),
-        deliveries=tuple(_deliveries(home, day, before, as_of)),
+        deliveries=tuple(_deliveries(home, day, lag, known, session)),
     )
 
 
-def read_curves(
-    home: Home, table: str, first: date, after: date, names: Sequence[str], as_of: datetime | None
-) -> Series:
-    """(first key, second key) -> date -> (96,) floats in the table's unit, NaN where missing."""
-    unit = 10.0 ** -TABLES[table].curve_decimals
-    found: Series = {}
-    for curve_day in curve_days(home, table, first, after, as_of=as_of):
-        keys = zip(*(curve_day.keys[name].to_pylist() for name in names), strict=True)
-        values = np.where(curve_day.values == MISSING, np.nan, curve_day.values * unit)
-        for key, curve in zip(keys, values, strict=True):
-            found.setdefault((key[0], key[1]), {})[curve_day.date] = curve
-    return found
-
-
-def read_system(
-    home: Home, first: date, after: date, wanted: Sequence[str], as_of: datetime | None
-) -> Series:
-    everything = read_curves(home, "system", first, after, ("series", "node"), as_of)
-    return {key: curves for key, curves in everything.items() if key[0] in wanted}
-
-
-def _pairs(
-    actual: Mapping[date, FloatArray], forecast: Mapping[date, FloatArray]
-) -> dict[date, tuple[FloatArray, FloatArray]]:
-    return {day: (actual[day], forecast[day]) for day in actual if day in forecast}
-
-
-def _net_load(past: Series, node: str, notes: list[str]) -> dict[date, tuple[FloatArray, FloatArray]]:
-    """Date -> (actual, forecast) of load less wind less sun, MW; what has no actual values counts as forecast."""
-    pairs = {
-        name: _pairs(past.get((f"{name}_actual", node), {}), past.get((f"{name}_forecast", node), {}))
-        for name in NET_LOAD
+def _past(home: Home, day: date, node: str, known: Known, lag: int, score_own: bool) -> _Past:
+    first, before = day - timedelta(days=HISTORY_DAYS), day - timedelta(days=lag - 1)
+    read = read_system(
+        home, first, day + timedelta(days=1), (*KNOWN_BEFORE_THE_GATE, *(f"{n}_actual" for n in SIGN)), known
+    )
+    prices = read_curves(home, "prices", first, before, ("node", "stage"), known)
+    sellers = set(paths_to(home, node, day, known)["seller_node"])
+    actual: dict[tuple[str, str], Mapping[date, FloatArray]] = {
+        (name, node): {d: c for d, c in read.get((f"{name}_actual", node), {}).items() if d < before}
+        for name in SIGN
     }
-    absent = [name for name in ("wind", "solar") if not pairs[name]]
+    actual |= {(SELLER_PRICE, one): prices.get((one, DAY_AHEAD_STAGE), {}) for one in sellers}
+    actual[PROVINCIAL_PRICE, node] = provincial_prices(prices, sellers)
+    return _Past(
+        day, lag, score_own, {key: curves for key, curves in read.items() if "_actual" not in key[0]}, actual
+    )
+
+
+def provincial_prices(prices: Series, sellers: set[str]) -> dict[date, FloatArray]:
+    """Mean day-ahead price of the home nodes by day, where all that are published are complete."""
+    at_home = [
+        curves for (node, stage), curves in prices.items() if stage == DAY_AHEAD_STAGE and node not in sellers
+    ]
+    days = sorted({d for curves in at_home for d in curves})
+    means = {d: np.mean([curves[d] for curves in at_home if d in curves], axis=0) for d in days}
+    return {d: np.asarray(mean) for d, mean in means.items() if np.isfinite(mean).all()}
+
+
+def _balance(past: _Past, power: Mapping[str, Outlook | None], node: str) -> PreBalance:
+    declared = {name: past.series.get((name, node), {}).get(past.day) for name in DECLARED}
+    absent = [f"{name}_forecast" for name, one in power.items() if one is None]
+    absent += [n for n, curve in declared.items() if curve is None or not np.isfinite(curve).all()]
+    if absent:
+        raise BidInputsMissingError(
+            f"The pre-balance of {node} on {past.day} lacks {', '.join(absent)} in full; ingest the system table of that day."
+        )
+    load, wind, solar = (power[name].curve for name in (LOAD, WIND, SOLAR))  # type: ignore[union-attr]
+    reserve, thermal, tie_line = (declared[name] for name in DECLARED)
+    return PreBalance(load, reserve, wind, solar, thermal, tie_line)  # type: ignore[arg-type]
+
+
+def _said(one: Outlook, day: date) -> str:
+    """A series nobody published a forecast of."""
+    scored = one.scores.get(one.made.model)
+    how = f"; its mean error over {scored.days} mornings was {scored.mean_error:.1f}" if scored else ""
+    return f"There is no published forecast of {one.series} at {one.node} for {day}; ours is used ({one.made.model}{how})."
+
+
+def _errors(
+    past: _Past, power: Mapping[str, Outlook | None], expected: list[Outlook], node: str, notes: list[str]
+) -> ErrorHistory:
+    """Errors of whole past days, of load less wind less sun and of every price; what has no actual counts as forecast."""
+    pairs = {name: one.pairs(past.actual[name, node]) for name, one in power.items() if one is not None}
+    absent = [name for name in (WIND, SOLAR) if not pairs[name]]
     if absent:
         notes.append(
             f"There is no {' and no '.join(f'{name}_actual' for name in absent)}; its error is not in the scenarios."
         )
-    found = {}
-    for day, load in pairs["load"].items():
-        sides = [np.array(load)]
-        sides += [
-            sign * np.array(pairs[name][day])
-            for name, sign in NET_LOAD.items()
-            if sign < 0 and day in pairs[name]
-        ]
-        if len(sides) == len(NET_LOAD) - len(absent):
-            actual, forecast = np.sum(sides, axis=0)
-            found[day] = (actual, forecast)
-    return found
-
-
-def pre_balance(today: Series, node: str, day: date) -> PreBalance:
-    curves = {name: today.get((name, node), {}).get(day) for name in PRE_BALANCE}
-    absent = [name for name, curve in curves.items() if curve is None or not np.isfinite(curve).all()]
-    if absent:
-        raise BidInputsMissingError(
-            f"The pre-balance of {node} on {day} lacks {', '.join(absent)} in full; ingest the system table of that day."
+    sides = [name for name in SIGN if name not in absent]
+    days = set.intersection(*(set(pairs[name]) for name in sides))
+    net = {
+        d: (
+            np.asarray(sum(SIGN[name] * pairs[name][d][0] for name in sides)),
+            np.asarray(sum(SIGN[name] * pairs[name][d][1] for name in sides)),
         )
-    load, reserve, wind, solar, thermal, tie_line = (curve for curve in curves.values() if curve is not None)
-    return PreBalance(load, reserve, wind, solar, thermal, tie_line)
-
-
-def _paths(home: Home, node: str, day: date, as_of: datetime | None) -> pd.DataFrame:
-    """Paths to the node with each section's tariff and loss of the day, as clear() takes them."""
-    sections = valid_on(read_records(home, "sections", as_of=as_of), day)
-    paths = read_records(home, "paths", as_of=as_of)
-    own = paths[paths["buyer_node"] == node]
-    joined = own.merge(
-        sections[["section_id", "tariff_cny_per_mwh", "loss_rate", "loss_included"]],
-        on="section_id",
-        how="left",
-    )
-    absent = sorted(joined.loc[joined["tariff_cny_per_mwh"].isna(), "section_id"].unique())
-    if own.empty or absent:
-        what = f"sections {', '.join(absent)} valid on that day" if absent else f"paths that end at {node}"
-        raise BidInputsMissingError(
-            f"No bid for {day}: the warehouse has no {what}; ingest sections and paths."
+        for d in days
+    }
+    prices = {one.node: one.pairs(past.actual[SELLER_PRICE, one.node]) for one in expected}
+    history = error_history(net, prices, [one.node for one in expected])
+    if not history.days:
+        notes.append(
+            "There is no past day with load, prices and their forecasts; the forecast is the only scenario."
         )
-    included = (
-        joined["loss_included"] == 1
-    )  # a tariff that contains the loss comes without loss (market.md A.3)
-    joined["loss_rate"] = joined["loss_rate"].mask(included, Decimal(0))
-    columns = ["path_id", "seq", "section_id", "seller_node", "buyer_node", "tariff_cny_per_mwh", "loss_rate"]
-    return joined[columns]
+    return history
 
 
 def _capability(
-    home: Home, sections: set[str], day: date, as_of: datetime | None, notes: list[str]
+    home: Home,
+    sections: set[str],
+    day: date,
+    known: Known,
+    held: Position,
+    session: Session,
+    notes: list[str],
 ) -> pd.DataFrame:
-    """section_id, period, mw of the day, or of the last day published before it; a missing value is 0 MW."""
-    published = read_curves(
-        home,
-        "atc",
-        day - timedelta(days=CAPABILITY_DAYS),
-        day + timedelta(days=1),
-        ("section_id", "stage"),
-        as_of,
-    )
-    by_section = {
-        section: curves
-        for (section, stage), curves in published.items()
-        if stage == "day_ahead" and section in sections
-    }
-    days = [known for curves in by_section.values() for known in curves]
-    if not days:
-        raise BidInputsMissingError(
-            f"There is no transfer capability of {day} or the {CAPABILITY_DAYS} days before; ingest the table atc."
-        )
-    newest = max(days)
-    if newest < day:
+    """Day-ahead what is published; within the day what is published for it, else what the earlier trades left."""
+    if session.intraday:
+        published = read_curves(home, "atc", day, day + timedelta(days=1), ("section_id", "stage"), known)
+        if any(stage == INTRADAY_STAGE and section in sections for section, stage in published):
+            return capability(home, sections, day, known, notes, INTRADAY_STAGE)
         notes.append(
-            f"Transfer capability of {day} has not been published; that of {newest} is used. "
-            "Make the bid again when it lands."
+            f"There is no intraday transfer capability of {day}; the day-ahead one less what was bought is used."
         )
-    rows = []
-    for section, curves in sorted(by_section.items()):
-        if newest not in curves:
-            notes.append(f"Section {section} has no transfer capability for {newest}; it counts as closed.")
-        curve = curves.get(newest, np.full(PERIODS, np.nan))
-        holes = np.flatnonzero(np.isnan(curve)) + 1
-        if newest in curves and holes.size:
-            notes.append(
-                f"Section {section} lacks transfer capability in period {holes[0]} and others; it counts as closed there."
-            )
-        rows += [(section, t, float(np.nan_to_num(curve[t - 1]))) for t in range(1, PERIODS + 1)]
-    return pd.DataFrame(rows, columns=["section_id", "period", "mw"])
+    rows = capability(home, sections, day, known, notes)
+    none = np.zeros(PERIODS)
+    used = [held.used_mw.get(s, none)[t - 1] for s, t in zip(rows["section_id"], rows["period"], strict=True)]
+    return rows.assign(mw=np.maximum(rows["mw"] - np.array(used), 0.0))
 
 
-def _demand_response(
-    home: Home, day: date, as_of: datetime | None, rules: ProvincialRules
-) -> tuple[DemandResponse, ...]:
-    programs = valid_on(read_records(home, "dr_programs", as_of=as_of), day)
-    enrolled = valid_on(read_records(home, "dr_enrolments", as_of=as_of), day)
-    capability = enrolled.groupby("program_id")["capability_kw"].sum()
-    found = []
-    for program in programs[programs["direction"] == "cut"].to_dict("records"):
-        price = float(program["price_cny"]) * 1000  # 元/kWh -> 元/MWh, 元/kW -> 元/MW
-        minimum = math.ceil(int(program["minimum_minutes"]) / 15)
-        longest = program["maximum_minutes"]
-        found.append(
-            DemandResponse(
-                program_id=str(program["program_id"]),
-                capability_mw=float(capability.get(program["program_id"], 0)) / 1000,
-                cny_per_mwh=price if program["price_unit"] == "per_kwh" else 0.0,
-                cny_per_mw_event=price if program["price_unit"] == "per_kw_event" else 0.0,
-                minimum_periods=minimum,
-                maximum_periods=PERIODS if longest is None or pd.isna(longest) else int(longest) // 15,
-                called_with_the_bid=program["product"] in BEFORE_THE_GAP_IS_KNOWN,
-                time_coefficients=tuple(
-                    (start, float(factor)) for start, factor in rules.dr_time_coefficients
-                ),
-            )
-        )
-    return tuple(sorted(found, key=lambda one: one.program_id))
+def _only_open(drawn: Scenarios, open_periods: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Scenarios:
+    """A round decides nothing outside its periods."""
+    return replace(drawn, gap_mw=np.where(open_periods, drawn.gap_mw, 0.0))
 
 
 def _need_limit(
@@ -323,38 +298,32 @@ def _need_limit(
     return need if curtailed is None else np.where(np.nan_to_num(curtailed) > 0, 0, need)
 
 
-def _provincial_price(
-    preclear: FloatArray | None, prices: Series, own: Supply, notes: list[str]
-) -> FloatArray:
-    """What a surplus MWh is worth: the pre-clearing price, else the mean of the last days known, else 0."""
-    if preclear is not None and np.isfinite(preclear).all():
-        return preclear
-    at_home = {
-        key: curves
-        for key, curves in prices.items()
-        if key[1] == "day_ahead" and key[0] not in own.seller_nodes
-    }
-    days = sorted({day for curves in at_home.values() for day in curves})[-PRICE_DAYS:]
-    curves = [by_day[day] for by_day in at_home.values() for day in days if day in by_day]
-    if not curves or not np.isfinite(np.array(curves)).all():
+def _worth(provincial: Outlook | None, notes: list[str]) -> FloatArray:
+    """What a surplus MWh is worth: the expected provincial price, never less than nothing; 0 where nothing is known."""
+    if provincial is None:
         notes.append("The provincial price is not known; a surplus is worth nothing in this bid.")
         return np.zeros(PERIODS)
-    notes.append(
-        f"A surplus is valued at the mean provincial day-ahead price of {days[0]} to {days[-1]}, by period; "
-        "there is no pre-clearing price."
-    )
-    return np.asarray(np.maximum(np.mean(curves, axis=0), 0.0))
+    return np.asarray(np.maximum(provincial.curve, 0.0))
 
 
 def _deliveries(
-    home: Home, day: date, before: date, as_of: datetime | None
+    home: Home, day: date, lag: int, known: Known, session: Session
 ) -> Iterator[dict[str, str | int]]:
     first, after = day - timedelta(days=HISTORY_DAYS), day + timedelta(days=1)
-    read = [(table, record_inputs(home, table, as_of=as_of)) for table in RECORDS]
+    before = day - timedelta(days=lag - 1)
+
+    def curves(table: str, start: date, end: date) -> list[object]:
+        return list(curve_inputs(home, table, start, end, known.as_of, delivered=known.delivered))
+
+    tables = (*RECORDS, *(OF_THE_DAY if session.intraday else ()))
+    read = [
+        (table, list(record_inputs(home, table, as_of=known.as_of, delivered=known.delivered)))
+        for table in tables
+    ]
     read += [
-        ("atc", curve_inputs(home, "atc", day - timedelta(days=CAPABILITY_DAYS), after, as_of)),
-        ("prices", curve_inputs(home, "prices", first, before, as_of)),
-        ("system", curve_inputs(home, "system", first, after, as_of)),
+        ("atc", curves("atc", day - timedelta(days=CAPABILITY_DAYS), after)),
+        ("prices", curves("prices", first, before)),
+        ("system", curves("system", first, after)),
     ]
     for table, inputs in read:
         for one in inputs:

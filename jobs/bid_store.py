@@ -1,4 +1,6 @@
-"""The versions of a day's bid on disk: ``reports/bids/<day>/bids_<day>_v<N>.csv`` with its record and its page.
+"""The versions of a session's bid on disk: ``reports/bids/<day>/bids_<day>_v<N>.csv`` with its record and its page.
+
+Those of a round within the day lie in the day's folder ``intraday_<NN>``.
 
 Nothing is overwritten, and a version exists when its table does. What cannot be read - cut off by a crash, or damaged
 since - counts as not there for whoever looks for an earlier bid, and is named.
@@ -16,18 +18,15 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from market.periods import TIME_ZONE
-from market.profiles import InterprovincialRules
+from jobs.bid_session import DAY_AHEAD, Session
 from optimization.procurement import YESTERDAY
 from optimization.purchase import Bid, bid_of
-from reports.bid_page import LABEL_ZH
+from reports.bid_words import LABEL_ZH
 from warehouse.home import Home
 
-STAGE, ROUND = "day_ahead", 1
 COLUMNS = (
     *("node", "date", "stage", "round", "period", "segment"),
     *("mw", "price_cny_per_mwh", "version", "submitted_at"),
@@ -48,6 +47,7 @@ class BidResult:
     """A version of a day's bid. ``made``: False when it stood there already. ``facts`` is the record."""
 
     day: date
+    session: Session
     version: int
     label: str
     file: Path
@@ -76,13 +76,13 @@ class BidResult:
         yield str(self.page)
 
 
-def versions_of(home: Home, day: date) -> list[BidResult]:
-    """Every version of a day's bid, oldest first; unreadable ones that a later version replaced are left out.
+def versions_of(home: Home, day: date, session: Session = DAY_AHEAD) -> list[BidResult]:
+    """Every version of a session's bid, oldest first; unreadable ones that a later version replaced are left out.
 
     Raises BidDamagedError where the record of the newest version cannot be read.
     """
-    numbers = version_numbers(home, day)
-    found = [_readable(home, day, number) for number in numbers]
+    numbers = version_numbers(home, day, session)
+    found = [_readable(home, day, session, number) for number in numbers]
     if found and found[-1] is None:
         raise BidDamagedError(
             f"The record of version {numbers[-1]} of {day} cannot be read; run `gridsettle bid {day}` for a new version."
@@ -90,29 +90,31 @@ def versions_of(home: Home, day: date) -> list[BidResult]:
     return [one for one in found if one is not None]
 
 
-def _readable(home: Home, day: date, number: int) -> BidResult | None:
+def _readable(home: Home, day: date, session: Session, number: int) -> BidResult | None:
     try:
-        return _read(home, day, number, made=False)
+        return _read(home, day, session, number, made=False)
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _whole(home: Home, day: date, number: int) -> BidResult | None:
+def _whole(home: Home, day: date, session: Session, number: int) -> BidResult | None:
     """A version whose record can be read and whose table is the one the record names."""
-    found = _readable(home, day, number)
+    found = _readable(home, day, session, number)
     if found is None or sha256(found.file.read_bytes()).hexdigest() != found.facts["bid"]["sha256"]:
         return None
     return found
 
 
-def newest(home: Home, day: date, but: str | None = None) -> BidResult | None:
-    """The newest whole version of a day, leaving out those with the label ``but``."""
-    found = (_whole(home, day, number) for number in reversed(version_numbers(home, day)))
+def newest(
+    home: Home, day: date, session: Session = DAY_AHEAD, *, but: str | None = None
+) -> BidResult | None:
+    """The newest whole version of a session, leaving out those with the label ``but``."""
+    found = (_whole(home, day, session, number) for number in reversed(version_numbers(home, day, session)))
     return next((one for one in found if one is not None and one.label != but), None)
 
 
 def newest_before(home: Home, day: date) -> BidResult | None:
-    """The newest bid of the days before, at most DAYS_BACK back, that was not itself a repetition."""
+    """The newest day-ahead bid of the days before, at most DAYS_BACK back, that was not itself a repetition."""
     for back in range(1, DAYS_BACK + 1):
         found = newest(home, day - timedelta(days=back))
         if found is not None and found.label != YESTERDAY:
@@ -128,15 +130,18 @@ def bid_of_file(file: Path) -> Bid:
     )
 
 
-def keep(home: Home, day: date, number: int, table: bytes, facts: dict[str, Any], page: str) -> BidResult:
+def keep(
+    home: Home, day: date, session: Session, number: int, table: bytes, facts: dict[str, Any], page: str
+) -> BidResult:
+    """Write the three files of a version."""
     record = json.dumps(facts, ensure_ascii=False, indent=1).encode()
     # The CSV comes last: a version exists when its bid file does.
     for suffix, content in (("html", page.encode()), ("json", record), ("csv", table)):
-        _put(_file(home, day, number, suffix), content)
-    return _read(home, day, number, made=True)
+        _put(_file(home, day, session, number, suffix), content)
+    return _read(home, day, session, number, made=True)
 
 
-def table_of(bid: Bid, node: str, day: date, number: int, gate: datetime) -> bytes:
+def table_of(bid: Bid, node: str, day: date, session: Session, number: int, gate: datetime) -> bytes:
     """The rows of the bids table. A bid counts as submitted when the gate closes: what stands then is what counts."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -145,8 +150,8 @@ def table_of(bid: Bid, node: str, day: date, number: int, gate: datetime) -> byt
         (
             node,
             day,
-            STAGE,
-            ROUND,
+            session.stage,
+            session.round,
             one.period,
             one.segment,
             one.mw,
@@ -159,43 +164,41 @@ def table_of(bid: Bid, node: str, day: date, number: int, gate: datetime) -> byt
     return text.getvalue().encode()
 
 
-def gate(day: date, rules: InterprovincialRules) -> datetime:
-    return datetime.combine(day - timedelta(days=1), rules.gate_closure, ZoneInfo(TIME_ZONE))
+def _folder(home: Home, day: date, session: Session) -> Path:
+    return home.reports / "bids" / day.isoformat() / session.folder
 
 
-def _folder(home: Home, day: date) -> Path:
-    return home.reports / "bids" / day.isoformat()
+def file_name(day: date, session: Session, number: int, suffix: str) -> str:
+    """bids_2022-07-22_v1.csv, bids_2022-07-22_intraday_09_v1.csv; the record is .json, the page .html."""
+    return f"{session.name(day)}_v{number}.{suffix}"
 
 
-def file_name(day: date, number: int, suffix: str) -> str:
-    """bids_2022-07-22_v1.csv; the record is .json, the page .html."""
-    return f"bids_{day}_v{number}.{suffix}"
+def _file(home: Home, day: date, session: Session, number: int, suffix: str) -> Path:
+    return _folder(home, day, session) / file_name(day, session, number, suffix)
 
 
-def _file(home: Home, day: date, number: int, suffix: str) -> Path:
-    return _folder(home, day) / file_name(day, number, suffix)
+def next_number(home: Home, day: date, session: Session = DAY_AHEAD) -> int:
+    """The number of the session's next version."""
+    return (version_numbers(home, day, session) or [0])[-1] + 1
 
 
-def next_number(home: Home, day: date) -> int:
-    """The number of the day's next version."""
-    return (version_numbers(home, day) or [0])[-1] + 1
-
-
-def version_numbers(home: Home, day: date) -> list[int]:
-    found = _folder(home, day).glob(f"bids_{day}_v*.csv")
+def version_numbers(home: Home, day: date, session: Session = DAY_AHEAD) -> list[int]:
+    """Of the versions on disk, in order."""
+    found = _folder(home, day, session).glob(f"{session.name(day)}_v*.csv")
     return sorted(int(path.stem.rpartition("_v")[2]) for path in found)
 
 
-def _read(home: Home, day: date, number: int, *, made: bool) -> BidResult:
-    record = _file(home, day, number, "json")
+def _read(home: Home, day: date, session: Session, number: int, *, made: bool) -> BidResult:
+    record = _file(home, day, session, number, "json")
     facts = json.loads(record.read_text(encoding="utf-8"))
     return BidResult(
         day=day,
+        session=session,
         version=number,
         label=facts["label"],
-        file=_file(home, day, number, "csv"),
+        file=_file(home, day, session, number, "csv"),
         record=record,
-        page=_file(home, day, number, "html"),
+        page=_file(home, day, session, number, "html"),
         made=made,
         facts=facts,
     )

@@ -55,7 +55,9 @@ def run_demo(
     create(home)
     files = sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".parquet", ".xlsx"))
     deliver_many(home, list(progress(files, "ingest", total=len(files))))
-    bids = [make_bid(home, day, search=search_here) for day in progress([BID_DAY], "bid", total=1)]
+    bids = [
+        make_bid(home, day, search=search_here, score_own=True) for day in progress([BID_DAY], "bid", total=1)
+    ]
     done = settle(home, MONTH, progress=progress)
     written = write_reports(home, done.run.run_id, lang=lang, progress=progress)
     totals = done.run.manifest["totals"]

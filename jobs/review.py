@@ -15,19 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from jobs.bid_inputs import SELLER_FORECAST, BidInputs, pre_balance, read_curves, read_inputs, read_system
+from jobs.bid_forecasts import SELLER_PRICE
+from jobs.bid_inputs import BidInputs, provincial_prices, read_inputs
+from jobs.bid_reading import Known, read_curves, read_system
 from jobs.bid_store import BidResult, NoBidYetError, bid_of_file, versions_of
 from market.money import yuan
 from market.periods import Month
+from market.profiles import profile
 from optimization.evaluation import called_with_the_bid, imports, outcome
 from optimization.forecast import FloatArray
-from optimization.hindsight import accuracy, bid_against_market, earned, regret
+from optimization.forecast_score import accuracy
+from optimization.hindsight import bid_against_market, earned, regret
 from optimization.purchase import Procurement
 from optimization.scenarios import Scenarios
+from reports.bid_words import CAUSE_ZH
+from reports.review_page import review_page
 from warehouse.home import Home
 from warehouse.records import read_records
-
-CAUSES = {"forecast": "预测", "shape": "报价形态", "constraint": "约束"}
 
 
 class DayNotOverError(LookupError):
@@ -36,16 +40,17 @@ class DayNotOverError(LookupError):
 
 @dataclass(frozen=True)
 class Review:
-    """facts: the record. file: where it lies."""
+    """facts: the record. file, page: where it and the page *Purchase review* lie."""
 
     facts: dict[str, Any]
     file: Path
+    page: Path
 
     def lines(self, lang: str = "zh") -> Iterator[str]:
         """For the terminal."""
         facts = self.facts
         parts = facts["regret_cny"]
-        named = "；".join(f"{CAUSES[name] if lang == 'zh' else name} {parts[name]}" for name in CAUSES)
+        named = "；".join(f"{CAUSE_ZH[name] if lang == 'zh' else name} {parts[name]}" for name in CAUSE_ZH)
         if lang == "zh":
             yield f"{facts['period']}：成交 {facts['cleared_mwh']} MWh，执行 {facts['executed_mwh']} MWh，相对省内价收益(暂估) {facts['gain_cny']} 元"
             yield f"费用 {facts['cost_cny']} 元，比事后最优多 {parts['total']} 元：{named}"
@@ -56,12 +61,13 @@ class Review:
             rank = "–" if score["rank"] is None else f"{score['rank']:.2f}"
             yield f"{name}: {score['mean_error']:.1f}, ρ {rank}, {score['dear_found']:.0%}"
         yield str(self.file)
+        yield str(self.page)
 
 
 def review_day(home: Home, day: date) -> Review:
     """Review one day that has a bid. Raises NoBidYetError, DayNotOverError, BidInputsMissingError."""
     shown = _bid(home, day)
-    bid, inputs = bid_of_file(shown.file), read_inputs(home, day)
+    bid, inputs = bid_of_file(shown.file), _morning(home, shown)
     truth, series = _truth(home, inputs)
     planned = outcome(imports(bid, inputs.problem), inputs.problem)
     lost = regret(bid, truth, called_with_the_bid(planned.calls, inputs.problem))
@@ -75,8 +81,9 @@ def review_day(home: Home, day: date) -> Review:
         "cost_cny": str(yuan(lost.cost_fen)),
         "regret_cny": {
             "total": str(yuan(lost.total_fen)),
-            **{name: str(yuan(getattr(lost, f"{name}_fen"))) for name in CAUSES},
+            **{name: str(yuan(getattr(lost, f"{name}_fen"))) for name in CAUSE_ZH},
         },
+        "headlines": _headlines(home, day, day + timedelta(days=1), truth.supply.buyer_node),
         "cleared_mwh": f"{cleared.sum() / 4:.3f}",
         "executed_mwh": f"{executed.sum() / 4:.3f}",
         "gain_cny": str(yuan(sum(one.gain_fen for one in rows))) if provincial is not None else None,
@@ -84,12 +91,13 @@ def review_day(home: Home, day: date) -> Review:
         "periods": bid_against_market(bid, cleared, executed),
         "accuracy": {name: asdict(accuracy(*pair)) for name, pair in series.items()},
     }
-    return _kept(home, facts)
+    return _kept(home, facts, [facts])
 
 
 def review_month(home: Home, month: Month) -> Review:
     """The days of a month that have a bid and are over, summed. Raises NoBidYetError where there is none."""
     days, left_out = [], {}
+    home_node = profile("SD_2022").settled[0].home_node
     for day in month.days():
         if not versions_of(home, day):
             continue
@@ -108,16 +116,17 @@ def review_month(home: Home, month: Month) -> Review:
     facts = {
         "period": str(month),
         "days": [one["period"] for one in days],
+        "headlines": _headlines(home, month.first, month.after, home_node),
         "left_out": left_out,
         "cost_cny": total(one["cost_cny"] for one in days),
-        "regret_cny": {name: total(one["regret_cny"][name] for one in days) for name in ("total", *CAUSES)},
+        "regret_cny": {name: total(one["regret_cny"][name] for one in days) for name in ("total", *CAUSE_ZH)},
         "cleared_mwh": f"{sum(float(one['cleared_mwh']) for one in days):.3f}",
         "executed_mwh": f"{sum(float(one['executed_mwh']) for one in days):.3f}",
         "gain_cny": total(one["gain_cny"] for one in days if one["gain_cny"] is not None),
         "sessions": sum(float(one["cleared_mwh"]) > 0 for one in days),
         "largest_mw": max((row["cleared_mw"] for one in days for row in one["periods"]), default=0.0),
     }
-    return _kept(home, facts)
+    return _kept(home, facts, days)
 
 
 def _bid(home: Home, day: date) -> BidResult:
@@ -128,25 +137,42 @@ def _bid(home: Home, day: date) -> BidResult:
     return (handed or versions)[-1]
 
 
+def _morning(home: Home, shown: BidResult) -> BidInputs:
+    """The morning of a bid again, from the deliveries its record names: nothing that came later can enter.
+
+    A bid that no model judged names none; it is read as known when its window closed.
+    """
+    named = [one["delivery_id"] for one in shown.facts.get("inputs", ())]
+    rules = profile(shown.facts.get("profile", "IPSPOT_2022_TRIAL")).traded
+    known = Known(delivered=frozenset(named)) if named else Known(as_of=shown.session.gate(shown.day, rules))
+    return read_inputs(
+        home,
+        shown.day,
+        session=shown.session,
+        known=known,
+        scenario_count=shown.facts.get("scenario_count", 6),
+        seed=shown.facts.get("seed", 0),
+    )
+
+
 def _truth(home: Home, inputs: BidInputs) -> tuple[Procurement, dict[str, tuple[FloatArray, FloatArray]]]:
     """The day with the one scenario that came, and (forecast, actual) of what was forecast."""
     day, node, own = inputs.day, inputs.node, inputs.problem.supply
     after = day + timedelta(days=1)
-    names = ("load_forecast", "wind_forecast", "solar_forecast", "load_actual", "wind_actual", "solar_actual")
-    known = read_system(home, day, after, (*names, *_balance_names(), SELLER_FORECAST), None)
+    known = read_system(home, day, after, ("load_actual", "wind_actual", "solar_actual"))
     actual = {name: known.get((f"{name}_actual", node), {}).get(day) for name in ("load", "wind", "solar")}
     load = actual["load"]
     if load is None or not np.isfinite(load).all():
         raise DayNotOverError(
             f"There is no complete load_actual of {day}; ingest the system table of that day."
         )
-    balance = pre_balance(known, node, day)
+    balance = inputs.balance
     wind, solar = (
         forecast if actual[name] is None else actual[name]
         for name, forecast in (("wind", balance.wind), ("solar", balance.solar))
     )
     came = replace(balance, load=load, wind=wind, solar=solar)
-    prices = read_curves(home, "prices", day, after, ("node", "stage"), None)
+    prices = read_curves(home, "prices", day, after, ("node", "stage"))
     at_nodes = [
         prices.get((seller, "day_ahead"), {}).get(day, np.full(96, np.nan)) for seller in own.seller_nodes
     ]
@@ -161,15 +187,11 @@ def _truth(home: Home, inputs: BidInputs) -> tuple[Procurement, dict[str, tuple[
         offer_mw=offer_mw,
     )
     series = {"load": (balance.load, load)}
-    for place, seller in enumerate(own.seller_nodes):
-        forecast = known.get((SELLER_FORECAST, seller), {}).get(day)
-        if forecast is not None and np.isfinite([forecast, at_nodes[place]]).all():
-            series[seller] = (forecast, at_nodes[place])
+    forecasts = {one.node: one.curve for one in inputs.outlooks if one.series == SELLER_PRICE}
+    for seller, came_at in zip(own.seller_nodes, at_nodes, strict=True):
+        if seller in forecasts and np.isfinite([forecasts[seller], came_at]).all():
+            series[seller] = (forecasts[seller], came_at)
     return replace(inputs.problem, scenarios=scenario), series
-
-
-def _balance_names() -> tuple[str, ...]:
-    return ("reserve", "thermal_available", "tie_line_mlt")
 
 
 def _offers(home: Home, day: date, nodes: tuple[str, ...]) -> tuple[FloatArray | None, FloatArray | None]:
@@ -202,18 +224,33 @@ def _bought(home: Home, inputs: BidInputs, truth: Procurement) -> tuple[FloatArr
 
 def _provincial(home: Home, inputs: BidInputs) -> FloatArray | None:
     """(96,) mean day-ahead price of the home nodes, None before it is published."""
-    day, sellers = inputs.day, inputs.problem.supply.seller_nodes
-    prices = read_curves(home, "prices", day, day + timedelta(days=1), ("node", "stage"), None)
-    found = [
-        c[day]
-        for (node, stage), c in prices.items()
-        if stage == "day_ahead" and node not in sellers and day in c
+    day = inputs.day
+    prices = read_curves(home, "prices", day, day + timedelta(days=1), ("node", "stage"))
+    return provincial_prices(prices, set(inputs.problem.supply.seller_nodes)).get(day)
+
+
+def _headlines(home: Home, first: date, after: date, node: str) -> dict[str, Any]:
+    """Of all sessions that brought something: how many, MWh, and the largest import of a period over all of them."""
+    rows = read_records(home, "trades", first=first, after=after)
+    rows = rows[rows["buyer_node"] == node]
+    bought = [
+        (one.date, one.stage, int(one.round), int(one.period), float(one.buy_mw)) for one in rows.itertuples()
     ]
-    return np.asarray(np.mean(found, axis=0)) if found and np.isfinite(found).all() else None
+    sessions = {(day, stage, number) for day, stage, number, _, mw in bought if mw > 0}
+    by_period: dict[tuple[date, int], float] = {}
+    for day, _, _, period, mw in bought:
+        by_period[day, period] = by_period.get((day, period), 0.0) + mw
+    return {
+        "sessions": len(sessions),
+        "mwh": round(sum(by_period.values()) / 4, 3),
+        "largest_mw": round(max(by_period.values(), default=0.0), 3),
+    }
 
 
-def _kept(home: Home, facts: dict[str, Any]) -> Review:
+def _kept(home: Home, facts: dict[str, Any], days: list[dict[str, Any]]) -> Review:
     file = home.reports / "reviews" / f"review_{facts['period']}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-    return Review(facts, file)
+    page = file.with_suffix(".html")
+    page.write_text(review_page(facts["period"], facts, days), encoding="utf-8")
+    return Review(facts, file, page)

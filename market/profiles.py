@@ -37,6 +37,9 @@ from market.tables import ParticipantKind
 PassthroughPolicy = Literal[
     "agency_users", "gens_users_1to1", "curve_matching_all", "market_users_by_positive_deviation"
 ]  # market.md A.11
+PriceCeiling = Literal[
+    "shanxi_table", "provincial_expectation", "cap"
+]  # market.md D: above it a bid is reported
 
 
 class InterprovincialRules(RuleSet):
@@ -60,6 +63,8 @@ class InterprovincialRules(RuleSet):
     first_bid_on_disk: time
     approval_alarm: time
     approved_by: time
+    price_ceiling: PriceCeiling
+    price_ceiling_factor: Decimal
 
     @model_validator(mode="after")
     def _fits_together(self) -> InterprovincialRules:

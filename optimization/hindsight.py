@@ -1,4 +1,4 @@
-"""What a bid cost more than it had to, by cause; what it earned, by segment; how good its forecasts were.
+"""What a bid cost more than it had to, by cause; what it earned, by segment.
 
 Regret is a chain of dispatches of the same day, each judged by clearing against what came, so its parts add up:
 
@@ -17,14 +17,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from market.money import apportion
-from market.periods import PERIODS
 from optimization.evaluation import imports, outcome
 from optimization.forecast import FloatArray
 from optimization.procurement import solve
 from optimization.purchase import HOURS, Bid, Procurement, bid_mw, bid_of, curves_of, half_up_fen
 from optimization.response import Fixed
 
-DEAR_SHARE = 0.25
 LIMIT_FREE = 3.0  # times the limit: more than any day wants
 
 
@@ -54,18 +52,6 @@ class Earned:
     bid_mw: int
     cleared_mw: float
     gain_fen: int
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """deviation: (forecast - actual) / actual of the sum (负荷预测偏差率). mean_error: mean of |forecast - actual|.
-    rank: Spearman correlation over the periods, None where a side is constant. dear_found: share of the dearest
-    quarter of periods that the forecast put into its own dearest quarter."""
-
-    deviation: float
-    mean_error: float
-    rank: float | None
-    dear_found: float
 
 
 def regret(bid: Bid, truth: Procurement, called: Fixed | None = None, *, time_limit: float = 10.0) -> Regret:
@@ -111,25 +97,6 @@ def earned(bid: Bid, cleared_mw: FloatArray, landed: FloatArray, provincial: Flo
         Earned(t, n, price, mw, taken, fen + more)
         for (t, n, price, mw, taken), fen, more in zip(rows, whole, rest, strict=True)
     ]
-
-
-def accuracy(forecast: FloatArray, actual: FloatArray) -> Accuracy:
-    """Of one curve (96,). Raises ValueError for missing values."""
-    if not (np.isfinite(forecast).all() and np.isfinite(actual).all()):
-        raise ValueError("Forecast or actual values are missing; a score needs all 96 of both.")
-    ranks = [
-        np.argsort(np.argsort(one, kind="stable"), kind="stable").astype(float) for one in (forecast, actual)
-    ]
-    constant = np.ptp(forecast) == 0 or np.ptp(actual) == 0
-    count = round(PERIODS * DEAR_SHARE)
-    dearest = [set(np.argsort(-one, kind="stable")[:count].tolist()) for one in (forecast, actual)]
-    total = float(actual.sum())
-    return Accuracy(
-        deviation=float(forecast.sum() - total) / total if total else float("nan"),
-        mean_error=float(np.abs(forecast - actual).mean()),
-        rank=None if constant else float(np.corrcoef(ranks[0], ranks[1])[0, 1]),
-        dear_found=len(dearest[0] & dearest[1]) / count,
-    )
 
 
 def bid_against_market(

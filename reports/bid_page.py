@@ -22,26 +22,11 @@ from plotly.offline import get_plotlyjs
 from market.money import yuan
 from market.periods import LABELS, label
 from optimization.curve_search import merit_order
-from optimization.procurement import INCUMBENT, NO_NEED, NOTHING, OPTIMUM, OVERRIDE, RULE, TABLE, YESTERDAY
+from optimization.decision import Decision
 from optimization.purchase import Bid, Costs, Outcome, Procurement, bid_mw
 from optimization.shadow_prices import Limit, binding_runs
+from reports.bid_words import KIND_ZH, LABEL_ZH, MODEL_ZH, REASON_ZH, SERIES_ZH
 
-LABEL_ZH = {
-    OPTIMUM: "最优解",
-    INCUMBENT: "限时可行解",
-    RULE: "规则兜底报价",
-    TABLE: "系数表兜底报价",
-    YESTERDAY: "沿用前日报价",
-    NOTHING: "不申报(兜底)",
-    NO_NEED: "无缺口，不申报",
-    OVERRIDE: "人工调整",
-}
-KIND_ZH = {
-    "transfer_capability": "通道可用输电能力",
-    "need": "申报需求上限",
-    "demand_response": "需求响应能力",
-    "gap": "缺口(边际成本)",
-}
 PLAIN = {"displayModeBar": False, "responsive": True}
 INK, BLUE, RED, GREEN, GREY = "#1f2933", "#1f5fa8", "#b3261e", "#2e7d4f", "#8a94a0"
 
@@ -69,6 +54,10 @@ class BidPack:
     relative_gap: float | None
     solver: str
     notes: Sequence[str]
+    decision: Sequence[Decision] = ()
+    forecasts: Sequence[Mapping[str, Any]] = ()
+    position: Mapping[str, Any] | None = None
+    session: str = ""
 
 
 def bid_page(pack: BidPack) -> str:
@@ -107,7 +96,52 @@ def bid_page(pack: BidPack) -> str:
         limits=list(_limit_rows(pack.limits)),
         calls=_call_rows(pack),
         merit=_merit(pack),
+        decisions=_decision_rows(pack),
+        forecasts=_forecast_rows(pack),
+        reasons=REASON_ZH,
+        clock=label,
     )
+
+
+def _decision_rows(pack: BidPack) -> list[dict[str, Any]]:
+    """Neighbouring periods with one decision in a row."""
+    keyed = [((one.period - n, one.buy, one.reason), one) for n, one in enumerate(pack.decision)]
+    rows = []
+    for (_, buy, reason), group in groupby(keyed, key=lambda pair: pair[0]):
+        run = [one for _, one in group]
+        landed = [one.landed for one in run if one.landed is not None]
+        rows.append(
+            {
+                "when": f"{label(run[0].period)}–{label(run[-1].period)}",
+                "buy": buy,
+                "reason": REASON_ZH[reason],
+                "gap": max(one.gap_mw for one in run),
+                "probability": (min(one.probability for one in run), max(one.probability for one in run)),
+                "landed": np.mean(landed) if landed else None,
+                "provincial": np.mean([one.provincial for one in run]),
+                "ceiling": (min(one.ceiling for one in run), max(one.ceiling for one in run)),
+                "highest": max((one.highest for one in run if one.highest is not None), default=None),
+                "above": sum(one.above_ceiling for one in run),
+            }
+        )
+    return rows
+
+
+def _forecast_rows(pack: BidPack) -> list[dict[str, Any]]:
+    """A row a series and model: the one used first, then what it is held against."""
+    rows = []
+    for one in pack.forecasts:
+        order = sorted(one["scores"], key=lambda name: (name != one["model"], name))
+        for model in order or [one["model"]]:
+            rows.append(
+                {
+                    "series": f"{SERIES_ZH[one['series']]} {one['node']}",
+                    "model": MODEL_ZH[model],
+                    "used": model == one["model"],
+                    "score": one["scores"].get(model),
+                }
+            )
+    return rows
 
 
 def repeated_page(day: date, version: int, label_zh: str, reason: str, bid: Bid, sha256: str) -> str:

@@ -54,7 +54,9 @@ MAY = {
     Act.REFUSE: "operator",
     Act.BID_OVERRIDE: "trader",
     Act.BID_APPROVE: "trader approver",
+    Act.BID_REJECT: "trader approver",
     Act.BID_HAND_IN: "trader",
+    Act.BID_STAND_IN: "trader operator",
 }
 RUN = "2022-07 draft v1"
 JOBS = {

@@ -281,7 +281,7 @@ class TestNeverWithoutABid:
         before = make_bid(other_home, date(2022, 7, 31), search=_nothing_found)
         result = make_bid(other_home, date(2022, 8, 1))
         assert result.label == "yesterday"
-        assert "lacks load_forecast" in result.facts["reason"]
+        assert "lacks wind_forecast" in result.facts["reason"]  # the load we forecast ourselves
         kept, repeated = (pd.read_csv(one.file) for one in (before, result))
         assert kept["mw"].tolist() == repeated["mw"].tolist()
         assert "沿用前日报价" in result.page.read_text(encoding="utf-8")

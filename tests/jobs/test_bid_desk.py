@@ -12,7 +12,7 @@ from jobs import actor
 from jobs.access import NotAllowedError
 from jobs.actor import Actor, Role
 from jobs.bid import make_bid
-from jobs.bid_desk import BidNotReadyError, approve, hand_in, history, override
+from jobs.bid_desk import BidNotReadyError, approve, close, hand_in, history, override, reject
 from optimization.procurement import NoBidFoundError
 from warehouse.home import create, home
 
@@ -102,3 +102,57 @@ def test_an_approval_holds_for_the_bytes_that_were_approved(at, acts_as, propose
     acts_as(WANG)
     with pytest.raises(BidNotReadyError, match="has not been approved as it stands"):
         hand_in(at, DAY)
+
+
+def test_nobody_answers_and_the_bid_by_rule_goes_in_with_a_filing_record(at, acts_as, tmp_path):
+    day = date(2022, 7, 21)
+    made = make_bid(at, day, stand_by=True)
+    assert made.label == "rule"
+    assert make_bid(at, day, stand_by=True).version == made.version  # it stands already
+    acts_as(LI)
+    with pytest.raises(NotAllowedError, match=r"may not do bid\.stand_in"):
+        close(at, day)
+    acts_as(WANG)
+    handed = close(at, day)
+    assert handed.read_bytes() == made.file.read_bytes()
+    ((_, acts),) = history(at, day)
+    assert [(one.act, one.reason) for one in acts] == [
+        ("bid.stand_in", "approved by rule; nobody approved in time")
+    ]
+    filed = pd.read_csv(handed.with_name(f"filing_{day}_v1.csv"), dtype=str)
+    assert set(filed["报送人"]) == {"wang"}
+    assert set(filed["批准人"]) == {"rule"}
+    assert filed["理由"].isin(["紧缺购电", "可能缺口"]).all()
+    assert filed["申报电量MWh"].astype(float).sum() == pytest.approx(
+        float(made.facts["bid"]["mwh"]), abs=0.05
+    )
+    assert close(at, day) == handed  # once is enough
+
+
+def test_a_rejected_bid_is_not_handed_in_and_an_approved_one_before_a_newer_is(at, acts_as):
+    day = date(2022, 7, 20)
+    acts_as(LI)
+    standing = make_bid(at, day, stand_by=True)
+    better = make_bid(at, day, search=no_search)  # the next version, of the same rule
+    with pytest.raises(BidNotReadyError, match="needs a reason"):
+        reject(at, day, better.version, " ")
+    reject(at, day, better.version, "prices of 宁夏 are wrong")
+    acts_as(WANG)
+    assert close(at, day).name == standing.file.name
+    day = date(2022, 7, 19)
+    first, second = make_bid(at, day, stand_by=True), make_bid(at, day, search=no_search)
+    acts_as(LI)
+    approve(at, day, first.version)
+    acts_as(WANG)
+    assert second.version == first.version + 1
+    assert close(at, day).name == first.file.name
+
+
+def test_a_version_says_period_by_period_whether_to_buy_and_up_to_which_price(proposed):
+    rows = {one["period"]: one for one in proposed.facts["decision"]}
+    evening = rows[80]
+    assert (evening["buy"], evening["reason"]) == (True, "shortage")
+    assert evening["probability"] > 0.5
+    # July is peak season, 20:00 the peak band: k is 1.6 to 2.0 by MW (market.md A.11)
+    assert 1.6 <= evening["ceiling"] / max(evening["provincial"], 1) < 3
+    assert all(one["probability"] > 0 or one["mw"] > 0 for one in rows.values())

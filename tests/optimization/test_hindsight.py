@@ -8,7 +8,8 @@ from bid_cases import problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimization.hindsight import accuracy, bid_against_market, earned, regret
+from optimization.forecast_score import accuracy
+from optimization.hindsight import bid_against_market, earned, regret
 from optimization.purchase import bid_of
 
 
