@@ -12,24 +12,21 @@ person, the file that is handed in.
   answer is logged under the Airflow user and refused as on every other path.
 - **Nobody answers, or the bid is rejected?** `close` hands in the newest bid made by rule, labelled as such, and the
   log says why. The account that runs Airflow needs the role trader or operator for it.
-- **The alarm**: a run that has handed nothing in 45 minutes after it was queued, at 11:15, misses its deadline; Airflow
-  shows it and the log of the callback says what to do.
+- **The alarm**: the task `alarm` fails at 11:15 when nothing is handed in, with what to do; the run is then red even
+  when `close` hands in a bid afterwards.
 - **Something is missing?** It is tried again for seven minutes; what then fails does not stop `close`.
 - **Run it again?** Always safe: the same data give the bid that is there, and what is handed in stays.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, Param, SyncCallback, dag, task
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk import CronPartitionTimetable, Param, dag, task
 
 from dags.house import APPROVE, DAY, REJECT, TIME_ZONE, AskTrader, defaults
 
 DELIVERY_DAY = "{{ partition_key or params.day }}"
-ALARM_AFTER = timedelta(minutes=45)
 
 
 @dag(
@@ -39,11 +36,6 @@ ALARM_AFTER = timedelta(minutes=45)
     max_active_runs=1,
     tags=["bidding", "日前"],
     default_args=defaults("trading desk"),
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=ALARM_AFTER,
-        callback=SyncCallback("jobs.bid_clock.late"),
-    ),
     params={
         "day": Param("2022-07-22", type="string", format="date", description="Delivery day, when run by hand")
     },
@@ -78,6 +70,15 @@ def bid_day_ahead() -> None:
 
         return may_go_on(home(), date.fromisoformat(day))
 
+    @task.sensor(poke_interval=20, timeout=7200, mode="reschedule")
+    def alarm(day: str) -> bool:
+        from datetime import date
+
+        from jobs.bid_clock import alarm
+        from warehouse.home import home
+
+        return alarm(home(), date.fromisoformat(day))
+
     @task
     def best_bid(day: str) -> int:
         from datetime import date
@@ -110,6 +111,7 @@ def bid_day_ahead() -> None:
 
         return str(close(home(), date.fromisoformat(day)))
 
+    alarm(DELIVERY_DAY)
     version = best_bid(DELIVERY_DAY)
     stand_by(DELIVERY_DAY) >> first_bid(DELIVERY_DAY) >> wait_for_capability(DELIVERY_DAY) >> version
     question = AskTrader(

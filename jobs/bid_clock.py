@@ -6,9 +6,7 @@ calculated depends on it.
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from jobs.bid_desk import handed_in
 from jobs.bid_reading import read_curves
@@ -19,12 +17,17 @@ from market.clock import day_deadline
 from market.profiles import profile
 from warehouse.home import Home
 
+ALARM = "bid_alarm"  # the step of the clock at which the desk must hear that nothing is handed in
 ASKED = "bid_approved"  # the step of the clock until which a person is asked
 REHEARSAL = timedelta(minutes=30)  # to answer for a day whose gate has closed
 SEARCHING = timedelta(
     minutes=10
 )  # for the bid on transfer capability and for reading it, before the approval is due
 BEFORE_CLOSING = timedelta(minutes=5)  # to hand in a round's bid
+
+
+class NothingHandedInError(ValueError):
+    """The alarm: it is 11:15 and nothing is handed in."""
 
 
 def asked_until(day: date, session: Session = DAY_AHEAD, provincial_profile: str = "SD_2022") -> datetime:
@@ -49,25 +52,20 @@ def may_go_on(home: Home, day: date, moment: datetime | None = None) -> bool:
     return (moment or datetime.now(UTC)) >= asked_until(day) - SEARCHING
 
 
-def alarm(home: Home, day: date, session: Session = DAY_AHEAD) -> str | None:
-    """What the desk must hear at 11:15 when nothing is handed in; None when something is."""
-    if handed_in(home, day, session) is not None:
-        return None
-    there = newest(home, day, session)
+def alarm(home: Home, day: date, moment: datetime | None = None) -> bool:
+    """True when something is handed in for the day, or its gate has closed; False while there is time.
+
+    Raises NothingHandedInError from 11:15 of D-1 on, by the clock of the profile.
+    """
+    now, rules = moment or datetime.now(UTC), profile("SD_2022")
+    gate = DAY_AHEAD.gate(day, profile(rules.settled[0].interprovincial_profile).traded)
+    if handed_in(home, day) is not None or now >= gate:
+        return True
+    if now < day_deadline(rules, ALARM, day, ChinaCalendar()).due:
+        return False
+    there = newest(home, day)
     standing = "no bid is on disk" if there is None else f"version {there.version} ({there.label}) waits"
-    return (
-        f"Nothing is handed in for {session.subject(day)}: {standing}. Answer under Required Actions, or run "
+    raise NothingHandedInError(
+        f"Nothing is handed in for {day}: {standing}. Answer under Required Actions, or run "
         f"`gridsettle bid approve {day}` and `gridsettle bid hand-in {day}`; else the bid by rule goes in."
     )
-
-
-def late(context: dict[str, Any] | None = None, **_: Any) -> None:
-    """Airflow's deadline callback: the alarm in the log of the day's run."""
-    from warehouse.home import home  # noqa: PLC0415 - a callback is imported wherever Airflow parses
-
-    run = (context or {}).get("dag_run") or {}
-    key = run.get("partition_key") if isinstance(run, dict) else getattr(run, "partition_key", None)
-    if key:
-        said = alarm(home(), date.fromisoformat(str(key)[:10]))
-        if said:
-            logging.getLogger(__name__).error(said)

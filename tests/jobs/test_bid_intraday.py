@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingest.deliver import deliver_many
+from ingest.deliver import deliver, deliver_many, in_order
 from jobs.bid import check_bid, make_bid
 from jobs.bid_inputs import read_inputs
 from jobs.bid_session import DAY_AHEAD, INTRADAY_STAGE, Session, round_of
@@ -120,3 +120,25 @@ def test_a_round_whose_position_is_not_known_buys_nothing_and_says_why(at):
     assert (made.label, made.facts["bid"]["segments"]) == ("nothing", 0)
     assert "no day-ahead trade of it is in the warehouse; ingest trades." in made.facts["reason"]
     assert len(made.file.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_as_of_the_gate_nothing_recorded_later_enters(tmp_path, sample_folder):
+    """The first delivery is recorded at 10:00 on D-1, a poisoned revision of everything at 13:00."""
+    found = home(tmp_path / "gate")
+    create(found)
+    gate = DAY_AHEAD.gate(DAY, profile("IPSPOT_2022_TRIAL").traded)
+    files = [sample_folder / f"{table}.csv" for table in TABLES]
+    for file in in_order(files):
+        deliver(found, file, clock=lambda: gate.replace(hour=10, minute=0))
+    before = read_inputs(found, DAY, as_of=gate)
+    rows = pd.read_csv(sample_folder / "system.csv", dtype=str)
+    curves = [column for column in rows.columns if ":" in column]
+    rows[curves] = rows[curves].astype(float).mul(2).round(3).astype(str)
+    rows.to_csv(tmp_path / "system_late.csv", index=False)
+    deliver(found, tmp_path / "system_late.csv", clock=lambda: gate.replace(hour=13))
+    after, now = read_inputs(found, DAY, as_of=gate), read_inputs(found, DAY)
+    assert np.array_equal(before.shortage_mw, after.shortage_mw)
+    assert np.array_equal(before.problem.scenarios.gap_mw, after.problem.scenarios.gap_mw)
+    assert np.array_equal(before.problem.scenarios.seller_price, after.problem.scenarios.seller_price)
+    assert before.deliveries == after.deliveries
+    assert not np.array_equal(before.shortage_mw, now.shortage_mw)
