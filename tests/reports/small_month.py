@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -197,7 +196,7 @@ def moved_by(
 def changed(lines: Sequence[Line], who: str, code: str, **values: Any) -> list[Line]:
     """The same lines with one of them changed."""
     return [
-        replace(line, **values) if (line.participant_id, line.charge_code) == (who, code) else line
+        line._replace(**values) if (line.participant_id, line.charge_code) == (who, code) else line
         for line in lines
     ]
 
