@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -108,7 +109,9 @@ class Roster:
         self._shares = None if energy_shares is None else valid_in(energy_shares, month)
         by_date = self._participants.sort_values("valid_from", kind="stable")
         last = by_date.groupby("participant_id").last()
-        self._kinds: dict[str, list[str]] = by_date.groupby("participant_id")["kind"].agg(list).to_dict()
+        self._kinds: dict[str, list[str]] = defaultdict(list)
+        for who, kind in zip(by_date["participant_id"], by_date["kind"], strict=True):
+            self._kinds[who].append(kind)
         self.kind: dict[str, str] = last["kind"].to_dict()
         self.city: dict[str, str | None] = {who: city or None for who, city in last["city"].items()}
         self.node: dict[str, str | None] = {who: node or None for who, node in last["node"].items()}
@@ -172,7 +175,7 @@ class Roster:
                 )
 
     def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
-        return tuple(sorted(who for who, held in self._kinds.items() if any(kind in kinds for kind in held)))
+        return tuple(sorted(who for who, held in self._kinds.items() if not set(held).isdisjoint(kinds)))
 
     def _build_spans(self) -> Iterator[tuple[date, date, DayRoster]]:
         edges = {self.month.first, self.month.after}

@@ -8,13 +8,15 @@ import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -34,7 +36,7 @@ class Settings(BaseSettings):
 
 
 class HomeNotReadyError(RuntimeError):
-    """The home has no database yet; the sentence says how to make it."""
+    """The home has no database yet, or an older one; the sentence says how to make it."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,7 @@ def create(at: Home) -> None:
     """
     for folder in at.folders():
         folder.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", "warehouse:migrations")
+    config = _migrations()
     with _engine(at.database_url).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -163,14 +164,42 @@ def _name_first_user(at: Home) -> None:
 
 
 def engine(at: Home) -> Engine:
-    """The database of a home. Raises HomeNotReadyError where the SQLite file does not exist yet."""
+    """The database of a home.
+
+    Raises HomeNotReadyError where the SQLite file does not exist yet, or the schema is older than the software.
+    """
     url = make_url(at.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise HomeNotReadyError(
             f"There is no database at {url.database}; run `gridsettle init`, or set GRIDSETTLE_HOME to the "
             "folder that has one."
         )
+    _refuse_older_schema(at.database_url)
     return _engine(at.database_url)
+
+
+@lru_cache(maxsize=256)
+def _refuse_older_schema(url: str) -> None:
+    with _engine(url).connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    known = _schemas()
+    if revision is None or revision in known[1:]:
+        raise HomeNotReadyError(
+            f"The database {make_url(url).render_as_string()} has schema {revision or 'none'}, this software needs "
+            f"{known[0]}; run `gridsettle init`, it keeps what is there."
+        )
+
+
+@cache
+def _schemas() -> list[str]:
+    """Every schema this software knows, the newest first; a database may have a newer one."""
+    return [script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()]
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
+    return config
 
 
 @contextmanager

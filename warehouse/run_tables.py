@@ -25,6 +25,7 @@ from settlement.parties import DailySeries
 from settlement.purchases import Purchase
 from settlement.retail.packages import Certificates
 
+ROWS_A_GROUP = 65_536
 SCHEMA_VERSION = "1"
 GREEN_CERTIFICATES = "green_certificates.parquet"
 AUDIT = "audit.parquet"
@@ -279,7 +280,8 @@ def write_table(table: pa.Table, path: Path) -> int:
         use_dictionary=[
             name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)
         ],
-        write_statistics=False,
+        write_statistics=[name for name in ("participant_id",) if name in table.column_names],
+        row_group_size=ROWS_A_GROUP,  # who looks for one participant reads its groups alone
         store_schema=False,
     )
     return int(table.num_rows)

@@ -66,7 +66,8 @@ class RunData:
 
     def line(self, who: str, code: str) -> Any:
         """One statement line; NotExplainedError names the lines there are."""
-        mine = self.lines[self.lines["participant_id"] == who]
+        of_who = [("participant_id", "=", who)]
+        mine = pq.read_table(self.run.folder / "lines.parquet", filters=of_who).to_pandas()
         found = mine[mine["charge_code"] == code]
         if found.empty:
             known = ", ".join(mine["charge_code"]) or "none; lines.parquet lists who has lines"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +66,15 @@ def test_a_home_without_a_database_is_refused_with_the_command_that_makes_it(tmp
     with pytest.raises(HomeNotReadyError, match="run `gridsettle init`"):
         engine(home(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_of_an_older_version_is_refused_with_the_command_that_brings_it_up_to_date(tmp_path):
+    older = home(tmp_path)
+    create(older)
+    with closing(sqlite3.connect(tmp_path / "gridsettle.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(HomeNotReadyError, match=r"has schema 0001.*run `gridsettle init`"):
+        engine(older)
 
 
 def test_the_database_keeps_foreign_keys_and_lets_readers_pass_a_writer(at):
