@@ -99,13 +99,6 @@ def test_the_same_files_again_are_taken_without_changing_anything(run_dag, sampl
     assert sorted(path.name for path in sample_home.inbox.rglob("*")) == before
 
 
-def test_a_day_gets_one_bid_however_often_the_dag_runs(run_dag, sample_home):
-    for _ in range(2):
-        assert run_dag("bid_day_ahead", {"day": "2022-07-22"}).state == "success"
-    pages = (sample_home.reports / "bids" / "2022-07-22").glob("*.html")
-    assert [page.name for page in pages] == ["bids_2022-07-22_v1.html"]
-
-
 def test_a_month_without_readings_fails_and_leaves_no_run(run_dag, sample_home):
     august = run_dag("settle_month", {"month": "2022-08", "kind": "draft"})
     assert august.state == "failed"
