@@ -115,5 +115,7 @@ def test_a_morning_without_files_announces_nothing(run_dag, empty_home):
     assert states(run_dag("ingest_meters", {"paths": []})) == {
         ("find_cities", "success"): 1,
         ("deliver", "skipped"): 1,
+        ("find_checks", "skipped"): 1,
+        ("check_readings", "skipped"): 1,
         ("announce_days", "skipped"): 1,
     }
