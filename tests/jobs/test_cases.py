@@ -18,6 +18,7 @@ from jobs.evidence_pack import write_pack
 from jobs.settle_month import settle
 from market.periods import Month
 from settlement.objections import CaseError, CaseState
+from warehouse import runs
 from warehouse.home import create, home
 
 BASE = Path(__file__).resolve().parents[1] / "scenarios" / "base"
@@ -93,6 +94,21 @@ def test_upheld_and_linked_to_the_correction_it_is_closed(filed, settled, act_as
         ("case.uphold", "zhao"),
         ("case.link", "wang"),
     ]
+
+
+def test_a_rejected_objection_leaves_the_line_says_why_and_leads_to_no_correction(filed, settled, act_as):
+    at, case = filed
+    _, run, other = settled
+    act_as("zhao")
+    done = cases.reject(at, case.case_id, "the register agrees with the readings")
+    assert (done.state, done.correction) == (CaseState.REJECTED, None)
+    assert [(entry.act, entry.person, entry.reason) for entry in done.acts[1:]] == [
+        ("case.reject", "zhao", "the register agrees with the readings")
+    ]
+    act_as("wang")
+    with pytest.raises(CaseError, match="cannot be done while the case is"):
+        cases.link(at, case.case_id, other.run_id)
+    assert runs.verify(run) == []
 
 
 @pytest.mark.parametrize("first", ["uphold", "reject", "withdraw"])
