@@ -222,7 +222,13 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 def _misfits(block: bytes, places: list[int], width: int, line: int) -> list[BadRow]:
     lines = block.split(b"\n") if places else []
     rows = csv.reader(lines[place].decode().rstrip("\r") for place in places)
-    return [_misfit(line + place + 1, row, width) for place, row in zip(places, rows, strict=True)]
+    numbered = zip(places, rows, strict=True)
+    return [_misfit(line + place + 1, row, width) for place, row in numbered if not _no_row(row, width)]
+
+
+def _no_row(cells: list[str], width: int) -> bool:
+    """A line with nothing on it, or with an empty cell a column; another number of empty cells is a row gone wrong."""
+    return len(cells) in (0, 1, width) and not any(cell.strip(BLANKS) for cell in cells)
 
 
 def _misfit(line: int, row: list[str], width: int) -> BadRow:
@@ -239,7 +245,7 @@ def _irregular(blocks: Iterable[bytes], file: str, header: list[str] | None, lin
     if header is None:
         header = checked_header(next(records, (1, []))[1], file)
     for start, row in records:
-        if not any(cell.strip(BLANKS) for cell in row):
+        if _no_row(row, len(header)):
             continue
         if len(row) != len(header):
             bad.append(_misfit(start, row, len(header)))

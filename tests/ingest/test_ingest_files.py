@@ -123,6 +123,16 @@ def test_every_kind_of_line_end_gives_the_same_rows_and_lines(tmp_path, newline)
     assert {3, 6} <= set(cells.lines.tolist()) <= {3, 5, 6}
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r"])  # read by Arrow, read by csv
+def test_a_line_of_blanks_is_no_row_and_one_with_another_number_of_empty_cells_is_a_row_gone_wrong(
+    tmp_path, newline
+):
+    text = newline.join(["a,b", "1,x", ",", "  ", ",,", "2,z"])
+    cells = read_file(put(tmp_path, "x.csv", text))
+    wrong = [bad for bad in cells.bad if bad.fault.code == "wrong_cell_count"]
+    assert [bad.cells["cells"] for bad in wrong] == [["", "", ""]]
+
+
 @given(
     st.lists(
         st.lists(st.text(st.sampled_from('ab ,"\n1电'), max_size=4), min_size=2, max_size=2), max_size=8
