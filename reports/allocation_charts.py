@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from market.periods import LABELS
-from reports.charts import ACCENT, CONFIG, FONT, GRID, INK, LINE, PALETTE
+from reports.charts import ACCENT, GRID, INK, LINE, PALETTE, fragment, layout
 
 Floats = NDArray[np.float64]
 BAND = "rgba(107,119,128,0.18)"
@@ -68,7 +68,7 @@ def benefit_scatter(
     axis = {"type": "log", "gridcolor": GRID, "dtick": 1, "tickformat": ","}
     figure.update_xaxes(title=titles[0], range=[low_x - 0.15, high_x], **axis)
     figure.update_yaxes(title=titles[1], range=[low_y - 0.15, high_y], **axis)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def ratio_bars(
@@ -96,7 +96,7 @@ def ratio_bars(
     figure.add_vline(x=1, line={"color": LINE, "width": 1.2, "dash": "dot"})
     figure.update_xaxes(title=title, gridcolor=GRID, rangemode="tozero")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def fan(
@@ -133,7 +133,7 @@ def fan(
     figure.update_layout(**_layout(340), hovermode="x unified", legend=TOP_LEGEND)
     figure.update_xaxes(type="category", tickvals=x[7::8], showgrid=False)
     figure.update_yaxes(title=words["power_axis"], gridcolor=GRID, tickformat=",")
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def error_strips(rows: Sequence[tuple[str, Sequence[float]]], title: str, name: str) -> str:
@@ -160,7 +160,7 @@ def error_strips(rows: Sequence[tuple[str, Sequence[float]]], title: str, name: 
     figure.update_layout(**_layout(110 + 28 * len(rows)), showlegend=False)
     figure.update_xaxes(title=title, gridcolor=GRID, zerolinecolor=INK, zerolinewidth=1)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def class_shares(rules: Sequence[str], classes: Sequence[tuple[str, Sequence[float]]], name: str) -> str:
@@ -186,7 +186,7 @@ def class_shares(rules: Sequence[str], classes: Sequence[tuple[str, Sequence[flo
     )
     figure.update_xaxes(ticksuffix=" %", gridcolor=GRID, range=[0, 100])
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
@@ -203,16 +203,4 @@ def _points(values: Floats) -> list[float | None]:
 
 
 def _layout(height: int) -> dict[str, object]:
-    return {
-        "template": "none",
-        "height": height,
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#ffffff",
-        "plot_bgcolor": "#ffffff",
-        "margin": {"l": 90, "r": 30, "t": 30, "b": 50},
-        "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": FONT, "color": INK}},
-    }
-
-
-def _fragment(figure: go.Figure, name: str) -> str:
-    return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG))
+    return layout(height, left=90, right=30, top=30)

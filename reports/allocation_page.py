@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 
 from demand_response.lab import Placebos, Variant
@@ -32,6 +32,7 @@ from reports.allocation_numbers import (
 from reports.allocation_words import AllocationLabels
 from reports.content import Party
 from reports.month_rules import uncertain_rules
+from reports.page import MONEY, ONE, PERCENT, THREE, WHOLE, template
 
 TEN_THOUSAND = Decimal(10_000)
 
@@ -116,25 +117,18 @@ def allocation_page(page: AllocationPage, words: AllocationLabels) -> str:
 
 
 @cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _template() -> Template:
+    return template(
+        "allocation",
+        money=MONEY,
+        whole=WHOLE,
+        mwh=ONE,
+        power=ONE,
+        price=THREE,
+        share=PERCENT,
+        signed="{:+.2%}".format,
+        three="{:.3f}".format,
     )
-    environment.filters |= {
-        "money": lambda value: f"{value:,.2f}",
-        "whole": lambda value: f"{value:,.0f}",
-        "mwh": lambda value: f"{value:,.1f}",
-        "power": lambda value: f"{value:,.1f}",
-        "price": lambda value: f"{value:,.3f}",
-        "share": lambda value: f"{value:.2%}",
-        "signed": lambda value: f"{value:+.2%}",
-        "three": lambda value: f"{value:.3f}",
-    }
-    return environment.get_template("allocation.html.j2")
 
 
 class ResponseRow(NamedTuple):

@@ -92,7 +92,7 @@ def heat_map(
         for place, (title, _) in enumerate(layers)
     ]
     figure.update_layout(
-        **_layout(620),
+        **layout(620),
         updatemenus=[
             {
                 "type": "buttons",
@@ -113,7 +113,7 @@ def heat_map(
     figure.update_xaxes(type="category", tickvals=list(LABELS[7::8]), showgrid=False, tickangle=0)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, dtick=1)
     figure.update_layout(margin={"l": 90, "r": 10, "t": 48, "b": 36})
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def stacked_bars(
@@ -134,14 +134,14 @@ def stacked_bars(
         ]
     )
     figure.update_layout(
-        **_layout(150 + 40 * len(kinds)),
+        **layout(150 + 40 * len(kinds)),
         barmode="relative",
         bargap=0.35,
         legend={"orientation": "h", "y": -0.18, "yanchor": "top", "traceorder": "normal"},
     )
     figure.update_xaxes(title=unit, gridcolor=GRID, zerolinecolor=INK, zerolinewidth=1, tickformat=",")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def waterfall(steps: Sequence[tuple[str, float]], unit: str, name: str) -> str:
@@ -172,10 +172,10 @@ def waterfall(steps: Sequence[tuple[str, float]], unit: str, name: str) -> str:
         heights.append(heights[-1] + value)
     low, high = min(heights), max(heights)
     room = (high - low) * 0.35 or max(abs(high) * 0.0005, 1.0)
-    figure.update_layout(**_layout(380), showlegend=False)
+    figure.update_layout(**layout(380), showlegend=False)
     figure.update_yaxes(title=unit, gridcolor=GRID, tickformat=",", range=[low - room, high + room])
     figure.update_xaxes(showgrid=False, tickangle=0)
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
 def scatter(
@@ -216,23 +216,25 @@ def scatter(
             hoverinfo="skip",
         )
     )
-    figure.update_layout(**_layout(460), legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(**layout(460), legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
     figure.update_xaxes(title=titles[0], gridcolor=GRID, zerolinecolor=GRID, tickformat=",")
     figure.update_yaxes(title=titles[1], gridcolor=GRID, zerolinecolor=GRID, tickformat=",")
-    return _fragment(figure, name)
+    return fragment(figure, name)
 
 
-def _layout(height: int) -> dict[str, object]:
+def layout(height: int, *, left: int = 120, right: int = 20, top: int = 20) -> dict[str, object]:
+    """What every picture shares; height and margins in pixels."""
     return {
         "template": "none",
         "height": height,
         "font": {"family": FONT, "size": 12, "color": INK},
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
-        "margin": {"l": 120, "r": 20, "t": 20, "b": 50},
+        "margin": {"l": left, "r": right, "t": top, "b": 50},
         "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": FONT, "color": INK}},
     }
 
 
-def _fragment(figure: go.Figure, name: str) -> str:
+def fragment(figure: go.Figure, name: str) -> str:
+    """The figure as an element of the page with the id ``name``."""
     return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG))

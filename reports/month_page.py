@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -39,6 +38,7 @@ from reports.month_numbers import (
 )
 from reports.month_rules import close_calendar, uncertain_rules, working_days
 from reports.month_words import month_statement
+from reports.page import MONEY, PERCENT, THREE, WHOLE, template
 from reports.version_steps import Step, version_steps
 
 TOP = 15
@@ -129,23 +129,16 @@ def month_page(
 
 
 @cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _template() -> Template:
+    return template(
+        "month",
+        money=MONEY,
+        wan=lambda value: f"{value / TEN_THOUSAND:,.2f}",
+        mwh=THREE,
+        whole=WHOLE,
+        share=PERCENT,
+        three="{:.3f}".format,
     )
-    environment.filters |= {
-        "money": lambda value: f"{value:,.2f}",
-        "wan": lambda value: f"{value / TEN_THOUSAND:,.2f}",
-        "mwh": lambda value: f"{value:,.3f}",
-        "whole": lambda value: f"{value:,.0f}",
-        "share": lambda value: f"{value:.2%}",
-        "three": lambda value: f"{value:.3f}",
-    }
-    return environment.get_template("month.html.j2")
 
 
 def _sums(totals: list[ChargeTotal]) -> Mapping[str, Decimal]:

@@ -11,11 +11,10 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from market.money import yuan
 from reports.bridge_text import CAUSES
 from reports.labels import Labels
+from reports.page import template
 from settlement.corrections import Difference
 
 WORDS = {
@@ -80,10 +79,7 @@ class Restatement:
 
 def notice_html(of: Restatement, labels: Labels) -> str:
     """The page, self-contained; the same content gives the same bytes."""
-    environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("notice.html.j2").render(n=notice(of, labels.lang), lang=labels.lang)
+    return template("notice").render(n=notice(of, labels.lang), lang=labels.lang)
 
 
 def notice_markdown(of: Restatement, labels: Labels) -> str:

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from market.periods import LABELS
 from market.profiles import RuleProfile
 from reports import charts, labels, session_words
+from reports.page import MONEY, ONE, THREE, template
 from reports.session_numbers import SessionNumbers
 from reports.session_words import SessionLabels
 
@@ -81,23 +82,16 @@ def session_page(page: SessionPage, words: SessionLabels) -> str:
 
 
 @cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _template() -> Template:
+    return template(
+        "session",
+        one=ONE,
+        three=THREE,
+        two=MONEY,
+        wan=lambda value: f"{value / 10_000:,.2f}",
+        share="{:.1%}".format,
+        count="{:,}".format,
     )
-    environment.filters |= {
-        "one": lambda value: f"{value:,.1f}",
-        "three": lambda value: f"{value:,.3f}",
-        "two": lambda value: f"{value:,.2f}",
-        "wan": lambda value: f"{value / 10_000:,.2f}",
-        "share": lambda value: f"{value:.1%}",
-        "count": lambda value: f"{value:,}",
-    }
-    return environment.get_template("session.html.j2")
 
 
 def _heading(page: SessionPage, words: SessionLabels) -> str:
