@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -37,22 +37,25 @@ def xlsx_batches(path: Path) -> Iterator[Cells]:
     Raises BadFileError for anything else, and for a workbook that unpacks to an absurd size.
     """
     _check_sizes(path)
-    try:
-        with (
-            redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(action="ignore"),
-        ):  # it prints what it dislikes
-            book = openpyxl.load_workbook(path, read_only=True, data_only=False)
-    except Exception as damaged:  # openpyxl raises whatever it stumbles over in a damaged file
-        raise _damaged(path, damaged) from damaged
-    try:
-        yield from _read_sheet(_sheet(book, path), path.name)
-    except BadFileError:
-        raise
-    except Exception as damaged:  # the sheet itself is parsed while it is read
-        raise _damaged(path, damaged) from damaged
-    finally:
-        book.close()
+    with path.open(
+        "rb"
+    ) as opened:  # openpyxl leaves a file that it opened itself and then dislikes to be collected
+        try:
+            yield from _read_sheet(_sheet(_workbook(opened), path), path.name)
+        except BadFileError:
+            raise
+        except (
+            Exception
+        ) as damaged:  # openpyxl raises whatever it stumbles over, and parses a sheet while it is read
+            raise _damaged(path, damaged) from damaged
+
+
+def _workbook(opened: BinaryIO) -> openpyxl.Workbook:
+    with (
+        redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(action="ignore"),
+    ):  # it prints what it dislikes
+        return openpyxl.load_workbook(opened, read_only=True, data_only=False)
 
 
 def _damaged(path: Path, reason: BaseException) -> BadFileError:
