@@ -59,6 +59,7 @@ def run_dag(dag_bag, airflow_database):
     def run(dag_id: str, conf: dict[str, object], skip: str | None = None):
         dag = dag_bag.dags[dag_id]
         retries = {task.task_id: task.retries for task in dag.tasks}
+        params = [(param, param.value) for _, param in dag.params.items()]
         for task in dag.tasks:
             task.retries = 0  # an error shows at once instead of after seven minutes of back-off
         try:
@@ -66,6 +67,8 @@ def run_dag(dag_bag, airflow_database):
         finally:
             for task in dag.tasks:
                 task.retries = retries[task.task_id]
+            for param, value in params:
+                param.value = value  # dag.test() leaves what one run was given to the next one of its process
 
     return run
 
