@@ -12,7 +12,7 @@ import typer
 import typer.core
 from rich.table import Table
 
-from commands.terminal import LABELS, Json, Lang, Language, err, out, print_json
+from commands.terminal import LABELS, Json, Lang, Language, err, instant, out, print_json
 
 
 class _IngestGroup(typer.core.TyperGroup):
@@ -137,6 +137,28 @@ def status(month: Annotated[str | None, typer.Argument()] = None, as_json: Json 
     out.print(feeds)
     for code, count in found.waiting.items():
         out.print(f"{count} rows wait in quarantine: {code}")
+
+
+@ingest_app.command("table")
+def table(
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="As in docs/readings.md, e.g. meters or prices.")
+    ],
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM.")],
+    as_of: Annotated[str | None, typer.Option(help="ISO instant: what was known then.")] = None,
+) -> None:
+    """当时的表 / a table as it is known, or was known at a moment, as CSV with the delivery and line of each row."""
+    import csv
+    import sys
+
+    from jobs.known_table import known_table
+    from market.periods import Month
+    from warehouse.home import home
+
+    known = None if as_of is None else instant(as_of)
+    csv.writer(sys.stdout, lineterminator="\n").writerows(
+        known_table(home(), name, Month.parse(month), known)
+    )
 
 
 @ingest_app.command("diff")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from commands.terminal import Json, Lang, Language, out, print_json
+from commands.terminal import Json, Lang, Language, instant, out, print_json
 
 HEADS = {"zh": ("等级", "规则", "电表", "说明"), "en": ("severity", "rule", "meter", "finding")}
 
@@ -15,6 +15,7 @@ HEADS = {"zh": ("等级", "规则", "电表", "说明"), "en": ("severity", "rul
 def readings(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM.")],
     profile: str = "SD_2022",
+    as_of: Annotated[str | None, typer.Option(help="ISO instant: what was known then.")] = None,
     as_json: Json = False,
     lang: Lang = Language.ZH,
 ) -> None:
@@ -27,7 +28,7 @@ def readings(
 
     asked = Month.parse(month)
     rules = packaged(profile).reaching_back_to(asked.first)
-    checked = check_month(home(), asked, rules)
+    checked = check_month(home(), asked, rules, None if as_of is None else instant(as_of))
     found = sorted((*checked.gaps, *checked.findings), key=lambda one: (one.severity, one.code, one.subject))
     if as_json:
         print_json(
