@@ -126,10 +126,15 @@ def _stands(home: Home, run: runs.Run) -> bool:
 
 
 def _basis(home: Home, previous: runs.Run, rules: RuleProfile, as_of: datetime | None) -> Basis:
-    """What is known now, and what the month carried when it was settled."""
+    """What is known now, and what the month carried when it was settled.
+
+    What waited for approval then is not spoken of again: the corrected month is closed and takes nothing over.
+    """
     then = past_basis(home, previous, rules if rules.sha256 == previous.manifest["profile_sha256"] else None)
     final = then.origin or previous
-    return replace(then, home=home, rules=rules, as_of=as_of, origin=final, billed=None, kind=KIND)
+    return replace(
+        then, home=home, rules=rules, as_of=as_of, waiting=(), origin=final, billed=None, kind=KIND
+    )
 
 
 def _identity(
