@@ -5,6 +5,7 @@ account goes on where it stopped, and every run comes out of its manifest again.
 
 from __future__ import annotations
 
+import json
 import os
 from decimal import Decimal
 from itertools import pairwise
@@ -161,11 +162,19 @@ def test_whatever_happens_the_books_go_on(quarter: Home, tmp_path_factory, histo
         accounts = pd.read_parquet(run.folder / "accounts.parquet")
         assert (accounts["opening_cny"] + accounts["movement_cny"]).equals(accounts["closing_cny"])
         assert pd.read_parquet(run.folder / "postings.parquet")["amount_cny"].sum() == 0
+        check_waiting_is_in_the_manifest(run)
     check_corrections(at, [run for run in every if run.kind == "correction"])
     check_accounts_go_on(at)
     check_posted_once(at, last)
     for run in every:
         assert reproduce(at, run.run_id).differences == ()
+
+
+def check_waiting_is_in_the_manifest(run: runs.Run) -> None:
+    """What a run says of corrections that wait, its manifest names: nothing is said that it does not rest on."""
+    found = pd.read_parquet(run.folder / "findings.parquet")
+    said = found[found["code"] == "correction_waiting"]["evidence"]
+    assert sorted(json.loads(text)["run_id"] for text in said) == run.manifest["waiting"]
 
 
 def check_corrections(at: Home, corrections: list[runs.Run]) -> None:
