@@ -19,6 +19,7 @@ from market.profiles import RuleProfile, profile, profile_names
 from settlement.corrections import Brought
 from warehouse import runs
 from warehouse.difference_tables import DIFFERENCES, read_brought
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home, engine
 from warehouse.models import Delivery
 from warehouse.records import read_records
@@ -26,7 +27,6 @@ from warehouse.rule_files import kept_rules
 from warehouse.sight import Sight
 
 LINES = "lines.parquet"
-CARRIED = "runs/"  # inputs that are outputs of other runs stand under this path
 
 
 class InputNotAtHandError(LookupError):
@@ -101,7 +101,7 @@ def delivered_inputs(home: Home, manifest: Mapping[str, Any]) -> frozenset[str]:
     wanted = {
         entry["sha256"]: entry["path"]
         for entry in manifest["inputs"]
-        if not entry["path"].startswith(CARRIED)
+        if not entry["path"].startswith(runs.CARRIED)
     }
     with engine(home).connect() as connection:
         there = set(connection.scalars(select(Delivery.delivery_id)))
@@ -119,16 +119,16 @@ def carried_runs(home: Home, manifest: Mapping[str, Any]) -> list[tuple[str, run
     by_id = {run.run_id: run for run in runs.list_runs(home)}
     found = []
     for entry in manifest["inputs"]:
-        if not entry["path"].startswith(CARRIED):
+        if not entry["path"].startswith(runs.CARRIED):
             continue
-        run_id, name = entry["path"].removeprefix(CARRIED).split("/")
+        run_id, name = entry["path"].removeprefix(runs.CARRIED).split("/")
         run = by_id.get(run_id)
         if run is None or not (run.folder / name).is_file():
             raise InputNotAtHandError(
                 f"Run {manifest['alias']} carries {name} of run {run_id}, which is not in {home.root}; restore that "
                 "run from a backup."
             )
-        if runs.file_sha256(run.folder / name) != entry["sha256"]:
+        if file_sha256(run.folder / name) != entry["sha256"]:
             raise InputNotAtHandError(
                 f"{name} of run {run.alias} was changed after run {manifest['alias']} was computed from it; restore "
                 "it from a backup."

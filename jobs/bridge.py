@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from jobs import access, actor
-from jobs.basis import CARRIED, Basis, past_basis
+from jobs.basis import Basis, past_basis
 from jobs.progress import Progress, silent
 from jobs.settle_month import calculate_basis
 from market.money import yuan
@@ -202,11 +202,13 @@ class _End:
     def carried(self) -> set[str]:
         """What other months' runs hand over: closing accounts and corrections."""
         billed = self.basis.billed  # compared with, not carried: it moves nothing in this month
-        mine = f"{CARRIED}{billed.run_id}/" if billed else None
+        mine = f"{runs.CARRIED}{billed.run_id}/" if billed else None
         inputs = [
             one for one in self.run.manifest["inputs"] if mine is None or not one["path"].startswith(mine)
         ]
-        return {f"{one['path']} {one['sha256'][:12]}" for one in inputs if one["path"].startswith(CARRIED)}
+        return {
+            f"{one['path']} {one['sha256'][:12]}" for one in inputs if one["path"].startswith(runs.CARRIED)
+        }
 
     def of_cause(self, cause: Cause) -> dict[str, str]:
         return {

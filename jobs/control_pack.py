@@ -28,10 +28,11 @@ from reports.lines_csv import BOM, inert
 from settlement.run_life import MANUAL_ADJUSTMENT, STAGES
 from warehouse import audit_log, runs
 from warehouse.audit_log import Entry
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
 from warehouse.records import changed_cells, read_records
 from warehouse.run_log import run_standing
-from warehouse.runs import FAILED, Run, file_sha256
+from warehouse.runs import FAILED, Run
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 MASTER = ("participants", "meters", "contracts", "sections", "paths", "packages", "tariffs")

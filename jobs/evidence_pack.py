@@ -22,9 +22,9 @@ from jobs.explain import explain_every_day
 from market.periods import Month
 from reports.explanation import Explanation
 from warehouse import audit_log, runs
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
 from warehouse.run_log import life_anchor
-from warehouse.runs import file_sha256
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 

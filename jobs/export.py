@@ -24,9 +24,10 @@ from reports.exported import groups_csv, lines_csv, masked_csv
 from reports.masking import Masked, masked
 from warehouse import runs
 from warehouse.audit_log import recording
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
 from warehouse.records import read_records
-from warehouse.runs import Run, file_sha256
+from warehouse.runs import Run
 
 SECRET_BYTES = 32
 

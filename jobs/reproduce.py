@@ -37,6 +37,7 @@ from market.profiles import RuleProfile
 from warehouse import runs
 from warehouse.audit_log import Signature
 from warehouse.deliveries import TAKEN, inbox_path
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home, create, engine
 from warehouse.lock import exclusive
 from warehouse.models import Delivery
@@ -137,7 +138,7 @@ def _carry_inputs(home: Home, run: runs.Run, into: Home, progress: Progress) -> 
     lacking = []
     for row in known:
         file = home.inbox / inbox_path(row.delivery_id, row.file_name)
-        if not file.is_file() or runs.file_sha256(file) != row.delivery_id:
+        if not file.is_file() or file_sha256(file) != row.delivery_id:
             lacking.append(inbox_path(row.delivery_id, row.file_name))
     if lacking:
         raise InputNotAtHandError(

@@ -29,6 +29,7 @@ from settlement.run_life import (
 from warehouse import audit_log, runs
 from warehouse.audit_log import Entry, Recorder
 from warehouse.evidence import keep_evidence
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
 from warehouse.lock import SETTLEMENT, exclusive
 from warehouse.run_log import (
@@ -39,7 +40,7 @@ from warehouse.run_log import (
     point_to,
     run_standing,
 )
-from warehouse.runs import MANIFEST, Run, file_sha256
+from warehouse.runs import MANIFEST, Run
 
 ORDER = ("day", "draft", "final", "correction")
 LEAST_REASON = 4

@@ -1,6 +1,6 @@
 """``run verify``: whether a run is as it was written, from its files to the log of what was done with it.
 
-Looked at: every file of the run, on request the deliveries and rules it rests on, the manifest against the log and the database, the run's reports, the evidence
+Looked at: every file of the run, on request the deliveries, curve files, records and rules it rests on, the manifest against the log and the database, the run's reports, the evidence
 people laid before decisions, the chain of the log with its anchors, the pointer to the run in force.
 """
 
@@ -10,22 +10,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from jobs.basis import CARRIED
 from settlement.run_life import Deed
 from warehouse import audit_log, runs
 from warehouse.audit_log import Anchor
 from warehouse.evidence import evidence_damage
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home, engine
 from warehouse.models import CurrentRun, SettlementRun
 from warehouse.printed import print_damage
 from warehouse.reconciliations import reconciliation_damage
-from warehouse.runs import MANIFEST, Run, file_sha256
+from warehouse.runs import CARRIED, MANIFEST, Run
+from warehouse.stored import stored_damage
 
 
 def verify(home: Home, run: Run, printed: Sequence[Anchor] = (), *, inputs: bool = False) -> list[str]:
     """One sentence for everything that is not as it was written; none where all is.
 
-    inputs: also hash the delivered files the run rests on, and its rules; acts do without, they decide on the run.
+    inputs: also hash the delivered files the run rests on, what the warehouse made of them, and its rules; acts do
+    without, they decide on the run.
     printed: anchors read off statements, for a home whose own anchors may have been cut with the log.
     """
     problems = _manifest_damage(home, run)
@@ -78,13 +80,14 @@ def _input_damage(home: Home, run: Run) -> list[str]:
             problems.append(
                 f"{entry['path']}, an input of {run.alias}, was changed after the run was computed from it."
             )
-    kept = audit_log.entries(home, run.run_id, [Deed.PREPARE])[-1].facts.get("rules_file_sha256")
+    written = audit_log.entries(home, run.run_id, [Deed.PREPARE])[-1].facts
+    kept = written.get("rules_file_sha256")
     rules = home.rules / f"{run.manifest['profile_sha256']}.json"
     if kept and (not rules.is_file() or file_sha256(rules) != kept):
         problems.append(
             f"The rules of {run.alias} (rules/{rules.name}) were changed after the run; restore them from a backup."
         )
-    return problems
+    return problems + stored_damage(home, run.alias, runs.delivered(run.manifest), written.get("stored"))
 
 
 def _pointer_damage(home: Home, run: Run) -> list[str]:

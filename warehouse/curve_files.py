@@ -28,6 +28,7 @@ from market.curves import MISSING
 from market.money import IntArray
 from market.periods import PERIODS
 from market.tables import TABLES, Table
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
 from warehouse.models import CurveFile
 
@@ -208,6 +209,7 @@ class CurveWriter:
             one.stream.flush()
             os.fsync(one.stream.fileno())
             one.stream.close()
+            one.entry.sha256 = file_sha256(_unfinished(one.path))
             _unfinished(one.path).replace(one.path)
             self._done.append(one)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
-from warehouse.runs import file_sha256
 
 
 def keep_evidence(home: Home, file: Path) -> str:

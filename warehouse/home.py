@@ -148,6 +148,7 @@ def create(at: Home) -> None:
     config = _migrations()
     with _engine(at.database_url).begin() as connection:
         config.attributes["connection"] = connection
+        config.attributes["curves"] = at.curves
         command.upgrade(config, "head")
     _name_first_user(at)
 

@@ -147,6 +147,7 @@ class QuarantineDecision(Base):
 class CurveFile(Base):
     """One Parquet file of one delivery. A file without its row here does not exist for any reader.
 
+    ``sha256`` of its bytes, None where an older version wrote it and it was gone when the column came.
     ``revised`` counts its rows whose key and date stood in an earlier delivery: 0 means that no merge is needed.
     """
 
@@ -162,6 +163,7 @@ class CurveFile(Base):
     revised: Mapped[int] = mapped_column(BigInteger)
     first_date: Mapped[date] = mapped_column(Date)
     last_date: Mapped[date] = mapped_column(Date)
+    sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class SettlementRun(Base):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.audit_log import Entry, Signature, entries, recording
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
-from warehouse.runs import Run, file_sha256
+from warehouse.runs import Run
 
 PRINTED = "printed.json"
 PRINT = "run.print"

@@ -15,8 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from warehouse.audit_log import Entry, Signature, entries, recording
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home
-from warehouse.runs import MANIFEST, Run, file_sha256
+from warehouse.runs import MANIFEST, Run
 
 RECONCILE = "run.reconcile"
 

@@ -23,11 +23,14 @@ from sqlalchemy.orm import Session
 
 from settlement.run_life import Deed
 from warehouse.audit_log import Signature, recording
+from warehouse.file_hash import file_sha256
 from warehouse.home import Home, engine
 from warehouse.models import SettlementRun
+from warehouse.stored import stored_hashes
 
 NAMESPACE = UUID("6f6d1f0e-6a59-5f0b-9a53-0d6b5f5a2c11")
 MANIFEST = "manifest.json"
+CARRIED = "runs/"  # inputs that are outputs of other runs stand under this path
 FAILED = "run.failed"
 NOT_IDENTITY = ("started_at", "finished_at", "as_of")
 
@@ -122,15 +125,6 @@ def fingerprint(outputs: Sequence[Mapping[str, Any]]) -> str:
         f"{entry['path']} {entry['sha256']}" for entry in sorted(outputs, key=lambda e: e["path"])
     )
     return sha256(text.encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        digest = sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def list_runs(home: Home) -> list[Run]:
@@ -229,12 +223,19 @@ def register(home: Home, folder: Path, by: Signature) -> Run:
         log.connection.execute(
             insert(SettlementRun).values(**row, manifest_sha256=digest, created_at=datetime.now(UTC))
         )
-        detail = {"alias": row["alias"], "fingerprint": fingerprint(manifest["outputs"])}
+        stored = stored_hashes(log.connection, delivered(manifest))
+        detail = {"alias": row["alias"], "fingerprint": fingerprint(manifest["outputs"]), "stored": stored}
         rules = home.rules / f"{manifest['profile_sha256']}.json"
         if rules.is_file():
             detail["rules_file_sha256"] = file_sha256(rules)
         log.append(by, Deed.PREPARE, row["run_id"], "", evidence_sha256=digest, detail=detail)
     return Run(**row, folder=home.runs / row["run_id"])
+
+
+def delivered(manifest: Mapping[str, Any]) -> list[str]:
+    """The deliveries a run rests on: its inputs that are no outputs of other runs."""
+    inputs = manifest["inputs"]
+    return [entry["sha256"] for entry in inputs if not entry["path"].startswith(CARRIED)]
 
 
 def verify(run: Run) -> list[str]:

@@ -19,6 +19,7 @@ import pytest
 from approvals import APPROVER, acting, approved
 from changed_books import JULY, copied, differences_of, lines_of, revise
 from openpyxl import load_workbook
+from sqlalchemy import text
 
 from jobs.access import NotAllowedError
 from jobs.actor import Actor, Role
@@ -35,7 +36,7 @@ from reports.journal import JournalNotBalancedError, balanced
 from reports.masking import ANY_CITY, masked, pseudonym
 from settlement.run_life import NotNowError
 from warehouse import audit_log, runs
-from warehouse.home import Home, home
+from warehouse.home import Home, home, transaction
 
 FINAL, CORRECTION = "2022-07 final v1", "2022-07 correction v1"
 
@@ -316,11 +317,38 @@ def test_one_changed_byte_of_what_a_run_rests_on_or_handed_out_is_located(at: Ho
         one["path"] for one in run.manifest["inputs"] if "meter_readings" in one["path"]
     )
     rules = at.rules / f"{run.manifest['profile_sha256']}.json"
+    curve = next(at.curves.glob("meter_readings/month=2022-07/*/*.parquet"))
     assert verify(at, run, inputs=True) == []
-    for file, said in ((journal, "report"), (reading, "an input of"), (rules, "The rules of")):
+    for file, said in (
+        (journal, "report"),
+        (reading, "an input of"),
+        (rules, "The rules of"),
+        (curve, "was computed from, was changed"),
+    ):
         whole = file.read_bytes()
         file.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
         (sentence,) = verify(at, run, inputs=True)
         assert (said in sentence, file.name in sentence) == (True, True)
         file.write_bytes(whole)
     assert verify(at, run, inputs=True) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "UPDATE record_meters SET multiplier = multiplier + 1 WHERE meter_id = 'M-W1'",
+            "The rows of meters on record",
+        ),
+        ("UPDATE curve_file SET sha256 = '0'", "The curve files on record"),
+        ("DELETE FROM curve_file", "The curve files on record"),
+    ],
+)
+def test_a_changed_row_that_a_run_rests_on_is_located(at: Home, tmp_path, statement, said) -> None:
+    changed = copied(at, tmp_path / "home")
+    run = runs.find_run(changed, FINAL)
+    with transaction(changed) as connection:
+        connection.execute(text(statement))
+    problems = verify(changed, run, inputs=True)
+    assert any(said in one and FINAL in one for one in problems)
+    assert verify(changed, run) == []  # the run itself is as it was

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 from alembic import command
@@ -59,3 +60,31 @@ def test_programs_delivered_before_there_was_a_penalty_price_have_none_and_stay(
         assert MigrationContext.configure(connection).get_current_revision() != "0001"
     (program,) = read_records(at, "dr_programs").to_dict("records")
     assert (program["program_id"], program["penalty_price_cny_per_kwh"]) == ("P1", None)
+
+
+def test_curve_files_that_are_there_get_their_hash_and_a_lost_one_gets_none(tmp_path):
+    at = home(tmp_path)
+    create(at)
+    config = configuration()
+    with engine(at).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0012")
+    with transaction(at) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO delivery (delivery_id, file_name, sender, status, rows, accepted, quarantined, revised, "
+                "recorded_at) VALUES ('d', 'f', 's', 'accepted', 1, 1, 0, 0, '2022-07-01 00:00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO curve_file (path, delivery_id, table_name, month, city, rows, revised, first_date, "
+                "last_date) VALUES (:path, 'd', 'prices', '2022-07', 'province', 1, 0, '2022-07-01', '2022-07-01')"
+            ),
+            [{"path": "there"}, {"path": "lost"}],
+        )
+    (at.curves / "there").write_bytes(b"curves")
+    create(at)
+    with engine(at).connect() as connection:
+        found = dict(connection.execute(text("SELECT path, sha256 FROM curve_file")).all())
+    assert found == {"there": sha256(b"curves").hexdigest(), "lost": None}
