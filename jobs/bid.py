@@ -336,6 +336,7 @@ def _limits(home: Home, inputs: BidInputs) -> BidLimits:
         gap_mw=problem.scenarios.expected_gap_mw(),
         need_limit_mw=problem.need_limit_mw.astype(np.float64),
         capability_mw=problem.capability_mw,
+        import_limit_mw=problem.import_limit_mw,
         curtailed_mw=inputs.curtailed_mw,
         cheapest_cny_per_mwh=_cheapest(problem),
         yesterday_mw=None if yesterday is None else bid_mw(bid_of_file(yesterday.file)).astype(np.float64),

@@ -20,6 +20,7 @@ from jobs.bid_market import CAPABILITY_DAYS, capability, demand_response, paths_
 from jobs.bid_position import NONE, Position, position
 from jobs.bid_reading import BidInputsMissingError, Known, Series, read_curves, read_system
 from jobs.bid_session import DAY_AHEAD, DAY_AHEAD_STAGE, INTRADAY_STAGE, Session
+from jobs.bid_terms import INTRADAY, INTRADAY_MW, INTRADAY_PRICE, contract_bands, import_room, intraday
 from market.periods import PERIODS
 from market.profiles import profile
 from optimization import scenarios as draw_scenarios
@@ -42,8 +43,12 @@ KNOWN_BEFORE_THE_GATE = (
     SELLER_FORECAST,
     PRECLEAR,
     CURTAILMENT,
+    f"{INTRADAY_PRICE}_forecast",
+    INTRADAY_MW,
 )
-RECORDS = ("sections", "paths", "dr_programs", "dr_enrolments")
+ACTUAL = (*SIGN, INTRADAY_PRICE)  # of the home node, as <name>_actual
+RECORDS = ("sections", "paths", "dr_programs", "dr_enrolments", "import_limits", "contract_bands")
+OF_A_BAND = ("contracts", "participants")
 OF_THE_DAY = ("trades", "dr_events", "dr_awards", "dr_cancellations")  # read before a round
 
 
@@ -140,20 +145,34 @@ def read_inputs(
         if found is None
     ]
     provincial_outlook = None if limits_only else past.outlook(PROVINCIAL_PRICE, node, PRECLEAR)
-    outlooks = [one for one in (*power.values(), *expected, provincial_outlook) if one is not None]
+    later = (
+        None
+        if session.intraday or limits_only
+        else past.outlook(INTRADAY_PRICE, node, f"{INTRADAY_PRICE}_forecast")
+    )
+    outlooks = [one for one in (*power.values(), *expected, later, provincial_outlook) if one is not None]
     notes += [_said(one, day) for one in outlooks if one.made.model != PUBLISHED]
-    history = _errors(past, power, expected, node, notes)
+    history = _errors(past, power, expected, later, node, notes)
     shortage = balance.shortage_mw() - held.bought_mw - held.called_mw
-    drawn = draw_scenarios.draw(
+    joined = later if later is not None and INTRADAY in history.seller_nodes else None
+    carried = own.carried_by_node()[[own.seller_nodes.index(one.node) for one in expected]]
+    everything = draw_scenarios.draw(
         shortage,
-        np.array([one.curve for one in expected]),
+        np.array([one.curve for one in (*expected, joined) if one is not None]),
         history,
         count=scenario_count,
         seed=seed,
         floor=float(rules.floor_cny_per_mwh),
         cap=float(rules.cap_cny_per_mwh),
-        carried_mw=own.carried_by_node()[[own.seller_nodes.index(one.node) for one in expected]],
-    ).at_nodes(own.seller_nodes)
+        carried_mw=carried if joined is None else np.vstack([carried, np.zeros(PERIODS)]),
+    )
+    drawn = everything.at_nodes(own.seller_nodes)
+    later_prices = (
+        None if later is None else later.curve if joined is None else everything.seller_price[:, -1]
+    )
+    terms = () if limits_only else contract_bands(home, day, known, notes)
+    if not session.intraday and not limits_only:
+        terms += intraday(later_prices, past.series, node, day, notes)
     curtailed = past.series.get((CURTAILMENT, node), {}).get(day)
     called = demand_response(home, day, known, session, rules.intraday_close_minutes, provincial)
     problem = Procurement(
@@ -167,6 +186,8 @@ def read_inputs(
         provincial_price=_worth(provincial_outlook, notes),
         value_of_lost_load=float(provincial.value_of_lost_load_cny_per_mwh),
         rules=rules,
+        commitments=terms,
+        import_limit_mw=import_room(home, node, day, known, balance.tie_line_mlt + held.bought_mw, notes),
     )
     return BidInputs(
         day=day,
@@ -188,13 +209,17 @@ def read_inputs(
 def _past(home: Home, day: date, node: str, known: Known, lag: int, score_own: bool) -> _Past:
     first, before = day - timedelta(days=HISTORY_DAYS), day - timedelta(days=lag - 1)
     read = read_system(
-        home, first, day + timedelta(days=1), (*KNOWN_BEFORE_THE_GATE, *(f"{n}_actual" for n in SIGN)), known
+        home,
+        first,
+        day + timedelta(days=1),
+        (*KNOWN_BEFORE_THE_GATE, *(f"{n}_actual" for n in ACTUAL)),
+        known,
     )
     prices = read_curves(home, "prices", first, before, ("node", "stage"), known)
     sellers = set(paths_to(home, node, day, known)["seller_node"])
     actual: dict[tuple[str, str], Mapping[date, FloatArray]] = {
         (name, node): {d: c for d, c in read.get((f"{name}_actual", node), {}).items() if d < before}
-        for name in SIGN
+        for name in ACTUAL
     }
     actual |= {(SELLER_PRICE, one): prices.get((one, DAY_AHEAD_STAGE), {}) for one in sellers}
     actual[PROVINCIAL_PRICE, node] = provincial_prices(prices, sellers)
@@ -234,9 +259,17 @@ def _said(one: Outlook, day: date) -> str:
 
 
 def _errors(
-    past: _Past, power: Mapping[str, Outlook | None], expected: list[Outlook], node: str, notes: list[str]
+    past: _Past,
+    power: Mapping[str, Outlook | None],
+    expected: list[Outlook],
+    later: Outlook | None,
+    node: str,
+    notes: list[str],
 ) -> ErrorHistory:
-    """Errors of whole past days, of load less wind less sun and of every price; what has no actual counts as forecast."""
+    """Errors of whole past days, of load less wind less sun and of every price; what has no actual counts as forecast.
+
+    later: the price within the day; its error joins as that of a node INTRADAY where every past day has one.
+    """
     pairs = {name: one.pairs(past.actual[name, node]) for name, one in power.items() if one is not None}
     absent = [name for name in (WIND, SOLAR) if not pairs[name]]
     if absent:
@@ -253,7 +286,16 @@ def _errors(
         for d in days
     }
     prices = {one.node: one.pairs(past.actual[SELLER_PRICE, one.node]) for one in expected}
-    history = error_history(net, prices, [one.node for one in expected])
+    nodes = [one.node for one in expected]
+    history = error_history(net, prices, nodes)
+    if later is not None and history.days:
+        pairs = later.pairs(past.actual[INTRADAY_PRICE, node])
+        joined = error_history(net, prices | {INTRADAY: pairs}, [*nodes, INTRADAY])
+        if joined.days == history.days:
+            return joined
+        notes.append(
+            "The price within the day did not come on every past day; its error is not in the scenarios."
+        )
     if not history.days:
         notes.append(
             "There is no past day with load, prices and their forecasts; the forecast is the only scenario."
@@ -316,10 +358,14 @@ def _deliveries(
         return list(curve_inputs(home, table, start, end, known.as_of, delivered=known.delivered))
 
     tables = (*RECORDS, *(OF_THE_DAY if session.intraday else ()))
-    read = [
-        (table, list(record_inputs(home, table, as_of=known.as_of, delivered=known.delivered)))
-        for table in tables
-    ]
+
+    def of_records(table: str) -> list[object]:
+        return list(record_inputs(home, table, as_of=known.as_of, delivered=known.delivered))
+
+    read = [(table, of_records(table)) for table in tables]
+    if dict(read)["contract_bands"]:
+        read += [(table, of_records(table)) for table in OF_A_BAND]
+        read += [("contract_curves", curves("contract_curves", day, after))]
     read += [
         ("atc", curves("atc", day - timedelta(days=CAPABILITY_DAYS), after)),
         ("prices", curves("prices", first, before)),

@@ -19,6 +19,7 @@ from jobs.bid_forecasts import SELLER_PRICE
 from jobs.bid_inputs import BidInputs, provincial_prices, read_inputs
 from jobs.bid_reading import Known, read_curves, read_system
 from jobs.bid_store import BidResult, NoBidYetError, bid_of_file, versions_of
+from jobs.bid_terms import INTRADAY, intraday_that_came
 from market.money import yuan
 from market.periods import Month
 from market.profiles import profile
@@ -191,7 +192,10 @@ def _truth(home: Home, inputs: BidInputs) -> tuple[Procurement, dict[str, tuple[
     for seller, came_at in zip(own.seller_nodes, at_nodes, strict=True):
         if seller in forecasts and np.isfinite([forecasts[seller], came_at]).all():
             series[seller] = (forecasts[seller], came_at)
-    return replace(inputs.problem, scenarios=scenario), series
+    problem = inputs.problem
+    terms = [one.expected(problem.scenarios.probability) for one in problem.commitments]
+    terms = [intraday_that_came(home, node, day, one) if one.name == INTRADAY else one for one in terms]
+    return problem.under(scenario, tuple(terms)), series
 
 
 def _offers(home: Home, day: date, nodes: tuple[str, ...]) -> tuple[FloatArray | None, FloatArray | None]:

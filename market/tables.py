@@ -213,6 +213,24 @@ _ALL = (
         depends_on=("contracts",),
     ),
     Table(
+        "contract_bands",  # 合同偏差带: by how many MW, and at what price, the buyer may leave the contract's curve
+        ("band_id", "valid_from"),
+        (
+            _text("band_id"),
+            _text("contract_id", references="contracts"),
+            _integer("first_period"),
+            _integer("last_period"),
+            _decimal("up_mw", 3),
+            _decimal("up_price_cny_per_mwh", 3, required=False),  # the buyer pays for a MWh more, at its node
+            _decimal("down_mw", 3),
+            _decimal(
+                "down_price_cny_per_mwh", 3, required=False
+            ),  # for a MWh less; negative: it gets that back
+            *_validity(),
+        ),
+        depends_on=("contracts",),
+    ),
+    Table(
         "contract_records",  # what each side registered for a month: contract energy and price
         ("contract_id", "side", "month"),
         (
@@ -327,6 +345,11 @@ _ALL = (
             _text("buyer_node"),
         ),
         depends_on=("sections",),
+    ),
+    Table(
+        "import_limits",  # 受电能力: most that may flow into a province over all lines together, schedules included
+        ("node", "valid_from"),
+        (_text("node"), _decimal("limit_mw", 3), _text("source"), *_validity()),
     ),
     Table(
         "atc",

@@ -7,7 +7,7 @@ Demand response with a long notice is decided with the bid; the rest of the day 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -70,8 +70,7 @@ def play(
     day: PastDay, policies: Sequence[str] = POLICIES, *, time_limit: float = 3.0
 ) -> Mapping[str, Played]:
     """Every policy on one day, judged by the market's clearing."""
-    truth = replace(day.known, scenarios=day.truth)
-    expected = replace(day.known, scenarios=day.forecast)
+    truth, expected = day.known.under(day.truth), day.known.under(day.forecast)
     makers: dict[str, tuple[Procurement, Callable[[], Bid]]] = {
         OURS: (day.known, lambda: solve(day.known, time_limit=time_limit).bid),
         FLAT_10000: (day.known, lambda: flat_bid(day.known, 10_000)),

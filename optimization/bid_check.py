@@ -34,7 +34,8 @@ class BidLimits:
     gap_mw: the expected gap. need_limit_mw: the most that may be bid. capability_mw: what all paths carry
     together. curtailed_mw: renewable energy curtailed, None when no series says so. yesterday_mw: total of
     yesterday's bid, None when there is none. cheapest_cny_per_mwh: lowest landed price of any scenario, None when not
-    known. aligned: whether rows are held against the gap for a shift.
+    known. aligned: whether rows are held against the gap for a shift. import_limit_mw: what the province may still take
+    in over all lines, None where not known.
     """
 
     rules: InterprovincialRules
@@ -45,6 +46,7 @@ class BidLimits:
     yesterday_mw: FloatArray | None = None
     cheapest_cny_per_mwh: FloatArray | None = None
     aligned: bool = True
+    import_limit_mw: FloatArray | None = None
 
 
 def problems(bid: pd.DataFrame, limits: BidLimits) -> list[str]:
@@ -118,6 +120,11 @@ def _period(period: int, rows: list[_Row], limits: BidLimits) -> Iterator[str]:
         yield f"{here}: {total:g} MW are bid but the gap is at most {need:g} MW; bid no more than the need."
     if total > capability + 1e-6:
         yield f"{here}: {total:g} MW are bid but the paths carry {capability:.3f} MW; the rest can never clear."
+    if limits.import_limit_mw is not None and total > limits.import_limit_mw[period - 1] + 1e-6:
+        yield (
+            f"{here}: {total:g} MW are bid but only {limits.import_limit_mw[period - 1]:g} MW may still be imported "
+            "beside what is scheduled; bid no more than that."
+        )
     if limits.curtailed_mw is not None and limits.curtailed_mw[period - 1] > 0:
         yield (
             f"{here}: {total:g} MW are bid while {limits.curtailed_mw[period - 1]:g} MW of renewables are "

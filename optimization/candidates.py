@@ -145,9 +145,10 @@ def _flexible_mw(problem: Procurement, t: int) -> FloatArray:
 def _worth(problem: Procurement, t: int, response: FloatArray, weight: FloatArray) -> Worth:
     """A MW saves lost load where nothing else closes the gap, then response or a commitment, then it is surplus."""
     gap = problem.scenarios.gap_mw[:, t - 1]
+    probability = problem.scenarios.probability
     ways = [
         (
-            float(np.broadcast_to(way.up_cny_per_mwh, (gap.size, 96))[0, t - 1]),
+            float(probability @ np.broadcast_to(way.up_cny_per_mwh, (gap.size, 96))[:, t - 1]),
             np.broadcast_to(way.up_mw, (gap.size, 96))[:, t - 1],
         )
         for way in problem.commitments

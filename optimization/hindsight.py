@@ -4,7 +4,7 @@ Regret is a chain of dispatches of the same day, each judged by clearing against
 
     forecast    the bid  -  the same prices with the MW of the gap that came
     shape       that     -  the best curves for the day that came, within the morning's limits
-    constraint  that     -  the best curves with the declared need and transfer capability out of the way
+    constraint  that     -  the best curves with the declared need, transfer capability and the import limit out of the way
 
 A part may be negative: a wrong forecast can be lucky.
 """
@@ -65,6 +65,7 @@ def regret(bid: Bid, truth: Procurement, called: Fixed | None = None, *, time_li
         truth,
         need_limit_mw=np.ceil(truth.need_limit_mw * LIMIT_FREE).astype(np.int64),
         supply=replace(truth.supply, atc_mw=truth.supply.atc_mw * LIMIT_FREE),
+        import_limit_mw=None,
     )
     steps.append(_cost(solve(free, time_limit=time_limit).bid, free, None))
     cost, informed, best, least = steps

@@ -128,21 +128,21 @@ def build(problem: Procurement, state: dict[int, Any]) -> Any:
     model: Any = pyo.ConcreteModel()
     mw = {t: one.mw() for t, one in state.items()}
     cost = {t: one.cost() for t, one in state.items()}
-    allowed = {t: _allowed(problem, mw[t], t) for t in state}
-    index = [(t, c) for t in state for c in allowed[t]]
+    curves = {t: range(len(one)) for t, one in mw.items()}
+    index = [(t, c) for t in state for c in curves[t]]
     model.chosen = pyo.Var(index, domain=pyo.Binary)
     model.one_curve = pyo.Constraint(
-        list(state), rule=lambda m, t: pyo.quicksum(m.chosen[t, c] for c in allowed[t]) == 1
+        list(state), rule=lambda m, t: pyo.quicksum(m.chosen[t, c] for c in curves[t]) == 1
     )
 
     def imported(s: int, t: int) -> Any:
-        return pyo.quicksum(float(mw[t][c, s]) * model.chosen[t, c] for c in allowed[t] if mw[t][c, s] > 0)
+        return pyo.quicksum(float(mw[t][c, s]) * model.chosen[t, c] for c in curves[t] if mw[t][c, s] > 0)
 
     def purchase(s: int) -> Any:
         return pyo.quicksum(float(cost[t][c, s]) * model.chosen[t, c] for t, c in index if mw[t][c, s] > 0)
 
     if problem.rules.ramp_mw is not None:
-        _add_ramp(model, problem, state, allowed)
+        _add_ramp(model, problem, state)
     add_response(model, problem, list(state), imported)
     add_risk(model, problem, purchase)
     return model
@@ -189,16 +189,7 @@ def _tail(problem: Procurement, cost: FloatArray) -> FloatArray:
     return weight
 
 
-def _allowed(problem: Procurement, mw: FloatArray, t: int) -> list[int]:
-    """Curves that keep the import limit in every scenario; the first buys nothing and always does."""
-    if problem.import_limit_mw is None:
-        return list(range(len(mw)))
-    return np.flatnonzero((mw <= problem.import_limit_mw[t - 1] + 1e-6).all(axis=1)).tolist()
-
-
-def _add_ramp(
-    model: Any, problem: Procurement, state: dict[int, Period], allowed: dict[int, list[int]]
-) -> None:
+def _add_ramp(model: Any, problem: Procurement, state: dict[int, Period]) -> None:
     """Flow of every section (MW at the seller) moves by no more than the ramp between neighbouring periods (A.8)."""
     ramp = float(problem.rules.ramp_mw or 0)
     flow = {t: (one.path_mw() / problem.supply.coe) @ problem.supply.uses for t, one in state.items()}
@@ -206,7 +197,7 @@ def _add_ramp(
     def at(m: Any, t: int, s: int, section: int) -> Any:
         if t not in state:
             return 0.0
-        return pyo.quicksum(float(flow[t][c, s, section]) * m.chosen[t, c] for c in allowed[t])
+        return pyo.quicksum(float(flow[t][c, s, section]) * m.chosen[t, c] for c in range(len(flow[t])))
 
     rows = [
         (t, s, section)

@@ -7,7 +7,7 @@ buyer pays; the value of surplus energy is a credit. Money that leaves this room
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -118,6 +118,7 @@ class Commitment:
     Orderly use of electricity (有序用电) is a way up at the value of lost load, a surplus sold at home a way down at
     minus its price, a contract's flexibility or an intraday purchase a way up or down within its MW. Arrays (96,)
     or (scenarios, 96): MW, inf without limit; 元/MWh the buyer pays for a MWh up or down, negative when it earns.
+    imported: what is taken upwards comes over the province's border and counts against the limit of all imports.
     """
 
     name: str
@@ -125,6 +126,21 @@ class Commitment:
     up_cny_per_mwh: FloatArray
     down_mw: FloatArray
     down_cny_per_mwh: FloatArray
+    imported: bool = False
+
+    def expected(self, probability: FloatArray) -> Commitment:
+        """The same with the expectation of what differs by scenario."""
+
+        def mean(values: FloatArray) -> FloatArray:
+            return values if values.ndim == 1 else np.asarray(probability @ values)
+
+        return replace(
+            self,
+            up_mw=mean(self.up_mw),
+            up_cny_per_mwh=mean(self.up_cny_per_mwh),
+            down_mw=mean(self.down_mw),
+            down_cny_per_mwh=mean(self.down_cny_per_mwh),
+        )
 
 
 @dataclass(frozen=True)
@@ -132,8 +148,8 @@ class Procurement:
     """The problem of one day.
 
     need_limit_mw: (96,) most that may be bid (declared need of the pre-balance, S14 A.4). provincial_price: (96,)
-    元/MWh a surplus MWh is worth, 0 where unknown. import_limit_mw: (96,) most that may come in over all paths
-    together, None without one. The bid minimises expected cost + risk_weight x CVaR of the worst risk_share.
+    元/MWh a surplus MWh is worth, 0 where unknown. import_limit_mw: (96,) most that may still come in over all paths
+    together, beside what is scheduled; None without one. The bid minimises expected cost + risk_weight x CVaR of the worst risk_share.
     orderly_use_mw: (96,) most that may be cut by orderly use, None without limit.
     """
 
@@ -193,8 +209,16 @@ class Procurement:
         ]
 
     def bid_limit_mw(self) -> NDArray[np.int64]:
-        """(96,) whole MW a bid may have: the declared need, cut to transfer capability."""
-        return np.minimum(self.need_limit_mw, np.floor(self.capability_mw + 1e-9)).astype(np.int64)
+        """(96,) whole MW a bid may have: the declared need, cut to transfer capability and to the limit of all imports."""
+        least = self.capability_mw
+        if self.import_limit_mw is not None:
+            least = np.minimum(least, np.maximum(self.import_limit_mw, 0.0))
+        return np.minimum(self.need_limit_mw, np.floor(least + 1e-9)).astype(np.int64)
+
+    def under(self, scenarios: Scenarios, commitments: tuple[Commitment, ...] | None = None) -> Procurement:
+        """The same day under other scenarios; commitments not given stand at their expectation."""
+        own = tuple(one.expected(self.scenarios.probability) for one in self.commitments)
+        return replace(self, scenarios=scenarios, commitments=own if commitments is None else commitments)
 
 
 @dataclass(frozen=True)

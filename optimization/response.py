@@ -46,7 +46,7 @@ def add_response(
     imports(s, t): MW imported in scenario s (from 0) and period t (1..96), an expression or a number. fixed: the
     events called with the bid when they have been decided before. Adds ``response_cost[s]``, ``way_cost[k, s]`` in 元
     (k as in problem.ways_out) and the constraints ``balance[s, t]`` (MW) and ``capability_given[j]`` (MW), whose duals
-    are the value of one more MW of gap or programme.
+    are the value of one more MW of gap or programme, and ``import_room[s, t]`` (MW) where commitments are imported.
     """
     scenarios = range(len(problem.scenarios.names))
     programmes = problem.demand_response
@@ -83,6 +83,7 @@ def add_response(
         rule=lambda _, s, t: pyo.quicksum([*covering.get((s, t), []), *covering.get((WITH_THE_BID, t), [])]),
     )
     _add_ways_out(model, problem, periods)
+    _add_import_room(model, problem, imports)
     gap = problem.scenarios.gap_mw
     ways = range(len(problem.ways_out))
     model.balance = pyo.Constraint(
@@ -126,6 +127,24 @@ def add_risk(model: Any, problem: Procurement, purchase: Callable[[int], Any]) -
     model.worse = pyo.Constraint(scenarios, rule=lambda m, s: m.beyond[s] >= m.scenario_cost[s] - m.threshold)
     tail = sum(probability[s] * model.beyond[s] for s in scenarios) / problem.risk_share
     model.cost_and_risk = pyo.Objective(expr=expected + problem.risk_weight * (model.threshold + tail))
+
+
+def _add_import_room(model: Any, problem: Procurement, imports: Callable[[int, int], Any]) -> None:
+    """What commitments take over the border fits beside the bid's imports; the bid itself never passes the limit.
+
+    A contract left downwards makes no room: it is left when the bid has cleared.
+    """
+    limit = problem.import_limit_mw
+    abroad = [k for k, way in enumerate(problem.ways_out) if way.imported]
+    if limit is None or not abroad:
+        return
+    model.import_room = pyo.Constraint(
+        sorted({(s, t) for k, s, t in model.up if k in abroad}),
+        rule=lambda m, s, t: (
+            pyo.quicksum(m.up[k, s, t] for k in abroad if (k, s, t) in m.up) + imports(s, t)
+            <= max(0.0, float(limit[t - 1]))
+        ),
+    )
 
 
 def _add_ways_out(model: Any, problem: Procurement, periods: Sequence[int]) -> None:

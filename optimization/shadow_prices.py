@@ -22,10 +22,13 @@ from optimization.purchase import HOURS, Bid, Procurement, curves_of
 from optimization.response import add_response, add_risk
 from optimization.single_buyer import BidCurve, FloatArray, clear_periods
 
-KINDS = ("transfer_capability", "need", "demand_response", "gap")
+KINDS = (
+    *("transfer_capability", "need", "import_limit", "demand_response"),
+    *("commitment_up", "commitment_down", "gap"),
+)
 SMALLEST_CNY_PER_MWH = 0.005
 STEP_MW = 0.01
-NEED = -1  # stands for a section where the declared need is moved
+NEED, IMPORT = -1, -2  # stand for a section where the declared need or the limit of all imports is moved
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Limit:
     """A limit and what moving it is worth.
 
     kind: one of KINDS. period: None for a programme. limit_mw: where it
-    stands (a gap: its expectation). shadow_price_cny_per_mwh: expected cost and risk saved by one more MW over the
+    stands (a gap, and what differs by scenario: its expectation). shadow_price_cny_per_mwh: expected cost and risk saved by one more MW over the
     period, for a gap what it adds; for a programme 元 saved by one more MW on this day.
     """
 
@@ -57,18 +60,27 @@ def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
         gap_value[s, t - 1] = float(dual[row])
     weight = _weights(problem, model, dual)
     buyer, supply = problem.supply.buyer_node, problem.supply
+    total, room_value = problem.import_limit_mw, np.zeros_like(mw)
+    if hasattr(model, "import_room"):
+        for (s, t), row in model.import_room.items():
+            room_value[s, t - 1] = -float(dual[row])
+    common = [NEED] if total is None else [NEED, IMPORT]
     moves = [
         (t, section)
         for t in curves
-        for section in (*np.flatnonzero(np.isfinite(supply.atc_mw[:, t - 1])).tolist(), NEED)
+        for section in (*np.flatnonzero(np.isfinite(supply.atc_mw[:, t - 1])).tolist(), *common)
     ]
     after = _moved(problem, curves, moves)
     limits = []
     for (t, section), (more_mw, more_cost) in zip(moves, after, strict=True):
         more, paid = more_mw - mw[:, t - 1], more_cost - cost[:, t - 1]
-        worth = float((gap_value[:, t - 1] @ more - weight @ paid) / STEP_MW) / HOURS
+        gained = (gap_value[:, t - 1] - room_value[:, t - 1]) @ more - weight @ paid
+        worth = float(gained / STEP_MW) / HOURS
         if section == NEED:
             limits.append(Limit("need", buyer, t, float(problem.need_limit_mw[t - 1]), worth))
+        elif section == IMPORT and total is not None:
+            worth += float(room_value[:, t - 1].sum()) / HOURS
+            limits.append(Limit("import_limit", buyer, t, float(total[t - 1]), worth))
         else:
             capability = float(supply.atc_mw[section, t - 1])
             limits.append(Limit("transfer_capability", supply.section_ids[section], t, capability, worth))
@@ -76,6 +88,7 @@ def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
         Limit("demand_response", programme.program_id, None, programme.capability_mw, -float(dual[row]))
         for programme, row in zip(problem.demand_response, model.capability_given.values(), strict=True)
     ]
+    limits += _commitments(problem, periods, gap_value, room_value, weight)
     expected_gap = problem.scenarios.expected_gap_mw()
     limits += [
         Limit(
@@ -88,6 +101,32 @@ def shadow_prices(problem: Procurement, bid: Bid) -> tuple[float, list[Limit]]:
         for t in periods
     ]
     return answer.objective, limits
+
+
+def _commitments(
+    problem: Procurement,
+    periods: list[int],
+    gap_value: FloatArray,
+    room_value: FloatArray,
+    weight: FloatArray,
+) -> list[Limit]:
+    """What a MW more of every commitment is worth: what it saves above its price, in the scenarios where it saves."""
+    shape, probability = gap_value.shape, problem.scenarios.probability
+    found = []
+    for way in problem.ways_out:
+        room = room_value if way.imported else np.zeros_like(room_value)
+        for kind, power, price, saved in (
+            ("commitment_up", way.up_mw, way.up_cny_per_mwh, gap_value - room),
+            ("commitment_down", way.down_mw, way.down_cny_per_mwh, -gap_value),
+        ):
+            mw, cny = np.broadcast_to(power, shape), np.broadcast_to(price, shape)
+            worth = np.maximum(saved / HOURS - weight[:, None] * cny, 0.0).sum(axis=0)
+            found += [
+                Limit(kind, way.name, t, float(probability @ mw[:, t - 1]), float(worth[t - 1]))
+                for t in periods
+                if (mw[:, t - 1] > 0).any() and np.isfinite(mw[:, t - 1]).all()
+            ]
+    return found
 
 
 def binding_runs(limits: Sequence[Limit]) -> list[list[Limit]]:
@@ -134,7 +173,7 @@ def _weights(problem: Procurement, model: Any, dual: Any) -> FloatArray:
 def _moved(
     problem: Procurement, curves: Mapping[int, BidCurve], moves: Sequence[tuple[int, int]]
 ) -> list[tuple[FloatArray, FloatArray]]:
-    """MW and cost (scenarios,) of each period when a section, or its declared NEED, has STEP_MW more.
+    """MW and cost (scenarios,) of each period when a section, the declared NEED or the IMPORT limit has STEP_MW more.
 
     A bid that stands at its limit grows with it, by its last segment.
     """
@@ -142,16 +181,19 @@ def _moved(
     for t, section in moves:
         market, curve = problem.market(t), curves[t]
         capability = before = float(problem.capability_mw[t - 1])
-        if section != NEED:
+        if section >= 0:
             atc = market.atc.copy()
             atc[section] += STEP_MW
             market = replace(market, atc=atc)
         if sum(power for power, _ in curve) >= int(limit[t - 1]):
-            if section != NEED:
+            if section >= 0:
                 capability = problem.supply.carried_together(market.atc)
-            need = float(problem.need_limit_mw[t - 1])
-            more = need + (STEP_MW if section == NEED else 0.0)
-            by = min(more, capability) - min(need, before)
+            need, total = float(problem.need_limit_mw[t - 1]), np.inf
+            if problem.import_limit_mw is not None:
+                total = float(problem.import_limit_mw[t - 1])
+            more_need = need + (STEP_MW if section == NEED else 0.0)
+            more_total = total + (STEP_MW if section == IMPORT else 0.0)
+            by = min(more_need, capability, more_total) - min(need, before, total)
             curve = (*curve[:-1], (curve[-1][0] + by, curve[-1][1]))
         markets.append(market)
         bids.append([curve])

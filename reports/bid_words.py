@@ -18,7 +18,10 @@ LABEL_ZH = {
 KIND_ZH = {
     "transfer_capability": "通道可用输电能力",
     "need": "申报需求上限",
+    "import_limit": "全省受电能力",
     "demand_response": "需求响应能力",
+    "commitment_up": "上调能力(合同、日内或有序用电)",
+    "commitment_down": "下调能力(合同)",
     "gap": "缺口(边际成本)",
 }
 REASON_ZH = {
@@ -34,6 +37,7 @@ SERIES_ZH = {
     "solar": "光伏",
     "seller_price": "售方节点价",
     "provincial_price": "省内价",
+    "intraday_price": "日内落地价",
 }
 MODEL_ZH = {
     "published": "公布预测",

@@ -66,6 +66,7 @@ BID_DAY = "2022-07-22"
 GAP_SHARES = (0.085, 0.075, 0.065, 0.055, 0.05, 0.045, 0.04, 0.035)  # of the load, the dearest evening first
 BID_DAY_SHARE = 0.07
 RESERVE = 0.04
+IMPORT_LIMIT_MW = 27_000
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def path_rows() -> pd.DataFrame:
 
 
 def write(folder: Path, state: Balance) -> None:
-    """sections.csv, paths.csv, system.csv."""
+    """sections.csv, paths.csv, import_limits.csv, system.csv."""
     write_csv(
         folder / "sections.csv",
         "section_id name tariff_cny_per_mwh loss_rate loss_included capacity_mw source valid_from valid_to owner_id source_effective_from",
@@ -186,6 +187,12 @@ def write(folder: Path, state: Balance) -> None:
             for path, (node, chain) in PATHS.items()
             for seq, section in enumerate(chain, start=1)
         ),
+    )
+
+    write_csv(
+        folder / "import_limits.csv",
+        "node limit_mw source valid_from valid_to",
+        [["SD", IMPORT_LIMIT_MW, "山东电网受电能力2700万千瓦(公开报道, 2021年)", "2022-01-01", None]],
     )
 
     def system_rows() -> Iterator[tuple[tuple[str, str, object], Ints]]:
