@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 from rich.table import Table
 
 from commands.terminal import Json, Lang, Language, out, print_json
@@ -46,6 +45,8 @@ def charge_list(profile: Profile = None, as_json: Json = False, lang: Lang = Lan
 @charge_app.command("show")
 def charge_show(code: str, profile: Profile = None, as_json: Json = False) -> None:
     """科目卡 / rule, formula, inputs, payers, account and a hand-worked example of one charge."""
+    from rich.markdown import Markdown
+
     from jobs.charge_cards import charge_card
     from market.profiles import profile as packaged
     from reports.card_page import card_page

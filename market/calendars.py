@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
-import holidays
-from holidays.countries.china import ChinaStaticHolidays
+if TYPE_CHECKING:
+    import holidays  # the package takes long to load, and few commands ask for a day off
 
 
 @cache
 def _year(year: int) -> holidays.HolidayBase:
+    import holidays  # noqa: PLC0415
+
     return holidays.country_holidays("CN", years=year)
 
 
 @cache
 def _named(year: int) -> holidays.HolidayBase:
+    import holidays  # noqa: PLC0415
+
     return holidays.country_holidays("CN", years=year, language="en_US")
 
 
@@ -91,4 +96,6 @@ class ChinaCalendar:
 
         Before the notice a year has its statutory days alone, and a deadline counted over them may still move.
         """
+        from holidays.countries.china import ChinaStaticHolidays  # noqa: PLC0415
+
         return year <= max(ChinaStaticHolidays.special_public_holidays)

@@ -13,26 +13,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from warehouse.sight import Sight
 
 BUSY_TIMEOUT_MS = 30_000
-
-
-class Settings(BaseSettings):
-    """GRIDSETTLE_HOME."""
-
-    model_config = SettingsConfigDict(env_prefix="GRIDSETTLE_")
-
-    home: Path = Path("var")
+VERSION = "alembic_version"
 
 
 class HomeNotReadyError(RuntimeError):
@@ -135,7 +123,8 @@ class Home:
 
 def home(path: Path | None = None) -> Home:
     """The home at ``path``, else at GRIDSETTLE_HOME, else at ``./var``; always an absolute path."""
-    return Home((path or Settings().home).expanduser().absolute())
+    named = path or Path(os.environ.get("GRIDSETTLE_HOME") or "var")
+    return Home(named.expanduser().absolute())
 
 
 def create(at: Home) -> None:
@@ -143,9 +132,14 @@ def create(at: Home) -> None:
 
     A users.yaml that exists is left as it is.
     """
+    # It takes long to load, and every other command only asks which schema there is.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     for folder in at.folders():
         folder.mkdir(parents=True, exist_ok=True)
-    config = _migrations()
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
     with _engine(at.database_url).begin() as connection:
         config.attributes["connection"] = connection
         config.attributes["curves"] = at.curves
@@ -182,7 +176,7 @@ def engine(at: Home) -> Engine:
 @lru_cache(maxsize=256)
 def _refuse_older_schema(url: str) -> None:
     with _engine(url).connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = _schema(connection)
     known = _schemas()
     if revision is None or revision in known[1:]:
         raise HomeNotReadyError(
@@ -191,16 +185,22 @@ def _refuse_older_schema(url: str) -> None:
         )
 
 
+def _schema(connection: Connection) -> str | None:
+    """The step the database stands at, as Alembic wrote it down."""
+    if not inspect(connection).has_table(VERSION):
+        return None
+    revision: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION)))
+    return revision
+
+
 @cache
 def _schemas() -> list[str]:
-    """Every schema this software knows, the newest first; a database may have a newer one."""
-    return [script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()]
+    """Every schema this software knows, the newest first; a database may have a newer one.
 
-
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "warehouse:migrations")
-    return config
+    A step's file is called by its number: ``0012_contract_records.py``.
+    """
+    steps = resources.files("warehouse").joinpath("migrations", "versions").iterdir()
+    return sorted((step.name[:4] for step in steps if step.name[:4].isdigit()), reverse=True)
 
 
 @contextmanager

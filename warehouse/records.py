@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, literal, or_, select
 
 from market.tables import TABLES, Column, Kind, Table
 from warehouse.deliveries import Input, file_names, visible
@@ -40,11 +40,13 @@ def read_records(
     delivered: Collection[str] | None = None,
     first: date | None = None,
     after: date | None = None,
+    holding: Mapping[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """The newest revision of every key known at ``as_of``, sorted by key.
 
     as_of: a moment with its zone; None for now. delivered: only these delivery ids; None for all.
-    first, after: only rows whose ``date`` lies from ``first`` to before ``after``.
+    first, after: only rows whose ``date`` lies from ``first`` to before ``after``. holding: only rows of which one of
+    these columns has one of its values.
     Columns in registry order, then ``delivery_id`` and ``line``. Decimals are exact Decimals, dates are
     datetime.date, instants and months ISO text, a missing value is None; required whole numbers are int64.
     Raises KeyError for a table that is not a record table, or dates for a table without a date.
@@ -53,7 +55,12 @@ def read_records(
     with engine(home).connect() as connection:
         rows: list[Row[Any]] = []
         if _holds_any(connection, table, first, after):
-            rows = list(connection.execute(_newest(home, definition, as_of, delivered, first, after)).all())
+            newest = _newest(home, definition, as_of, delivered, first, after)
+            if holding is not None:
+                known = newest.subquery()
+                held = (known.c[name].in_(sorted(values)) for name, values in holding.items())
+                newest = select(known).where(or_(*held))
+            rows = list(connection.execute(newest).all())
     rows.sort(key=itemgetter(*(_position(definition, name) for name in definition.key)))
     columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
     frame = {

@@ -66,5 +66,6 @@ def _sources(run: RunData, event: str, members: list[str], day: date) -> Iterato
         if "participant_id" in mine:
             mine = mine[mine["participant_id"].isin(members)]
         yield from run.files.records(table, mine, "event_id")
+    energy, meters = run.energy(day, *members), run.book(*members)["meters"]
     for member in members:
-        yield from run.energy(day).meter_sources(member, run.records["meters"], run.files)
+        yield from energy.meter_sources(member, meters, run.files)

@@ -97,7 +97,9 @@ def _explain(run: RunData, participant_id: str, charge_code: str, day: date | No
     elif days and day is not None:
         behind |= _quarters(run, participant_id, charge_code, day, days)
     if not days and day is not None and charge_code != RESETTLEMENT:
-        keyed = run.energy(day).meter_sources(participant_id, run.records["meters"], run.files)
+        keyed = run.energy(day, participant_id).meter_sources(
+            participant_id, run.book(participant_id)["meters"], run.files
+        )
         behind["sources"] = (*behind.get("sources", ()), *keyed)
     if line.amount_cny is None:
         behind["missing_because"] = _why_missing(run, participant_id)
@@ -137,10 +139,10 @@ def _fee_sources(run: RunData, who: str, fee: Fee) -> tuple[Source, ...]:
 
 
 def _quarters(run: RunData, who: str, code: str, day: date, days: Sequence[Day]) -> dict[str, Any]:
-    energy = run.energy(day, with_imports=code == "loss")
+    energy = run.energy(day, who, with_imports=code == "loss")
     parts = energy.parts(code, who)
     _check_day(run, who, code, parts, next((one.amount_cny for one in days if one.date == day), None))
-    return {"parts": parts, "sources": energy.sources(code, who, run.records, run.files)}
+    return {"parts": parts, "sources": energy.sources(code, who, run.book(who), run.files)}
 
 
 def _check_day(run: RunData, who: str, code: str, parts: Sequence[Part], of_run: Decimal | None) -> None:

@@ -14,9 +14,9 @@ OF_REGISTERS = ("month_adjustment", "retail_adjustment")
 def registers_of(run: RunData, who: str) -> tuple[Source, ...]:
     """Rows of registers and meters of a user, or of all customers of a retailer or of the grid company."""
     month, customers = run.month, _customers(run, who)
-    meters = valid_in(run.records["meters"], month)
+    meters = valid_in(run.book(who)["meters"], month)
     meters = meters[meters["participant_id"].isin(customers) & (meters["direction"] == 1)]
-    reads = run.read("registers")
+    reads = run.read("registers", meter_id=sorted(set(meters["meter_id"])))
     touching = [
         first < month.after and month.first < after
         for first, after in zip(reads["valid_from"], reads["valid_to"], strict=True)
@@ -34,7 +34,7 @@ def registers_of(run: RunData, who: str) -> tuple[Source, ...]:
 
 
 def _customers(run: RunData, who: str) -> set[str]:
-    roster = run.roster
+    roster = run.roster_of(who)
     if roster.kind.get(who) not in USER_KINDS:
         return {who}
     row = int(roster.parties.get_indexer([who])[0])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property, partial, reduce
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.accepted import Accepted, accepted_of_run
 from jobs.basis import past_basis
+from jobs.explain.book import book_records
 from jobs.explain.energy import EnergyDay
 from jobs.explain.sources import SourceFiles
 from jobs.month_trades import TRADE_TABLES, settled_trades
@@ -43,11 +46,18 @@ class RunData:
         self.profile = (rules or self.basis.rules).reaching_back_to(self.month.first)
         self.matrix = self.profile.settled[1]
         self.files = SourceFiles(self.home, self.as_of)
+        self._lines_of = cache(self._read_lines_of)
+        self._books = cache(partial(book_records, self.home, as_of=self.as_of))
+        self._rosters = cache(self._build_roster)
 
     @cached_property
     def lines(self) -> pd.DataFrame:
         """lines.parquet."""
         return pq.read_table(self.run.folder / "lines.parquet").to_pandas()
+
+    def _read_lines_of(self, who: str) -> pd.DataFrame:
+        of_who = [("participant_id", "=", who)]
+        return pq.read_table(self.run.folder / "lines.parquet", filters=of_who).to_pandas()
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
@@ -66,8 +76,7 @@ class RunData:
 
     def line(self, who: str, code: str) -> Any:
         """One statement line; NotExplainedError names the lines there are."""
-        of_who = [("participant_id", "=", who)]
-        mine = pq.read_table(self.run.folder / "lines.parquet", filters=of_who).to_pandas()
+        mine = self._lines_of(who)
         found = mine[mine["charge_code"] == code]
         if found.empty:
             known = ", ".join(mine["charge_code"]) or "none; lines.parquet lists who has lines"
@@ -81,8 +90,7 @@ class RunData:
 
         Days of trades are kept to 1e-9 元, so a sum that ends on half a fen may have been rounded from either side.
         """
-        mine = [("participant_id", "=", who), ("charge_code", "=", code)]
-        rows = pq.read_table(self.run.folder / "daily.parquet", filters=mine).to_pylist()
+        rows = _rows(self.run.folder / "daily.parquet", {"participant_id": who, "charge_code": code})
         days = tuple(Day(row["date"], row["quantity_mwh"], row["amount"]) for row in rows)
         amount = self.line(who, code).amount_cny
         known = [Fraction(day.amount_cny) for day in days if day.amount_cny is not None]
@@ -134,9 +142,9 @@ class RunData:
         """Sections, paths and trades as the run knew them."""
         return {name: self.read(name) for name in TRADE_TABLES}
 
-    def read(self, table: str) -> pd.DataFrame:
-        """A record table as the run knew it."""
-        return read_records(self.home, table, as_of=self.as_of)
+    def read(self, table: str, **holding: Collection[str]) -> pd.DataFrame:
+        """A record table as the run knew it; holding: only rows of which a column has one of these values."""
+        return read_records(self.home, table, as_of=self.as_of, holding=holding or None)
 
     @cached_property
     def roster(self) -> Roster:
@@ -153,17 +161,29 @@ class RunData:
         """What the run settled in the place of raw readings."""
         return accepted_of_run(self.run.folder)
 
-    def energy(self, day: date, *, with_imports: bool = False) -> EnergyDay:
-        """One day's determinants as the settlement saw them."""
+    def book(self, *who: str) -> Mapping[str, pd.DataFrame]:
+        """Participants, meters, contracts and shares that lines of these rest on, as the run knew them."""
+        return self._books(who)
+
+    def roster_of(self, *who: str) -> Roster:
+        """Who is who, of those that lines of these rest on."""
+        return self._rosters(who)
+
+    def _build_roster(self, who: tuple[str, ...]) -> Roster:
+        return Roster(self.month, *self._books(who).values())
+
+    def energy(self, day: date, *who: str, with_imports: bool = False) -> EnergyDay:
+        """One day's determinants of these participants as the settlement saw them; of none, the prices."""
         imports: Mapping[tuple[str, date], IntArray] = self.settled.imports if with_imports else {}
         unified = self.basis.unified(only=day)
+        roster = self.roster_of(*who)
         return EnergyDay(
-            self.home, self.month, self.roster, self.profile, self.as_of, day, imports, self.accepted, unified
+            self.home, self.month, roster, self.profile, self.as_of, day, imports, self.accepted, unified
         )
 
     def name(self, who: str) -> str:
         """The participant's name, empty where it has no record."""
-        participants = self.records["participants"]
+        participants = self.book(who)["participants"]
         names = participants.loc[participants["participant_id"] == who, "name"]
         return "" if names.empty else str(names.iloc[-1])
 
@@ -175,3 +195,16 @@ class RunData:
                 f"or the software changed since; explain the run with profile {self.manifest['profile']} "
                 f"{self.manifest['profile_sha256'][:12]} and software {self.manifest['software_version']}."
             )
+
+
+def _rows(file: Path, where: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of which these columns have these values; of groups without such a row nothing else is read."""
+    found: list[dict[str, Any]] = []
+    with pq.ParquetFile(file, read_dictionary=list(where)) as opened:
+        for group in range(opened.num_row_groups):
+            keys = opened.read_row_group(group, columns=list(where))
+            hits = [pc.equal(keys[name], value) for name, value in where.items()]
+            mine = reduce(pc.and_, hits)
+            if pc.any(mine).as_py():
+                found += opened.read_row_group(group).filter(mine).to_pylist()
+    return found

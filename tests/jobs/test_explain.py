@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 import time
 from datetime import date
@@ -391,3 +392,23 @@ def test_the_trades_of_the_sample_add_up_to_the_pool_within_the_fen_of_its_lines
         sum(code.startswith(("interprovincial_sale", "interprovincial_transmission")) for code in lines) + 1
     )
     assert abs(exact - found.pool.amount_cny) <= rounded * Decimal("0.005")
+
+
+def test_to_explain_a_line_no_solver_chart_or_workbook_is_loaded():
+    heavy = (
+        *(
+            "airflow",
+            "alembic",
+            "duckdb",
+            "highspy",
+            "holidays",
+            "jinja2",
+            "matplotlib",
+            "openpyxl",
+            "polars",
+        ),
+        *("pydantic_settings", "pyomo", "reportlab", "scipy", "sklearn", "xlsxwriter"),
+    )
+    loaded = "import sys, cli, jobs.explain, reports.explanation_text, jobs.actor; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert {name.partition(".")[0] for name in told.stdout.split()} & set(heavy) == set()

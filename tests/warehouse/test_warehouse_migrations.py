@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from warehouse.home import Home, create, engine, home, transaction
+from warehouse.home import Home, _schemas, create, engine, home, transaction
 from warehouse.records import read_records
 
 PROGRAM = {
@@ -38,7 +38,9 @@ def at_first_revision(folder: Path) -> Home:
 
 
 def test_the_steps_form_one_line_from_the_first_to_the_newest():
-    assert len(ScriptDirectory.from_config(configuration()).get_heads()) == 1
+    steps = ScriptDirectory.from_config(configuration())
+    assert len(steps.get_heads()) == 1
+    assert [step.revision for step in steps.walk_revisions()] == _schemas()  # as their files are called
 
 
 def test_programs_delivered_before_there_was_a_penalty_price_have_none_and_stay(tmp_path):
