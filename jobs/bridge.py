@@ -1,7 +1,8 @@
 """版本差异: what changed between two runs of a month, computed by exchanging one group of inputs after another.
 
 The first and the last state are the two runs as they stand; between them the month is computed again with the
-inputs that both name by hash. Groups whose deliveries are the same in both runs are not computed.
+inputs that both name by hash. Groups whose deliveries are the same in both runs are not computed. What was computed
+is kept (``jobs.kept_bridges``), so a statement printed again does not wait for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jobs import access, actor
+from jobs import access, actor, kept_bridges
 from jobs.basis import Basis, past_basis
 from jobs.progress import Progress, silent
 from jobs.settle_month import calculate_basis
@@ -157,13 +158,17 @@ def bridge(
             "to another."
         )
     ends = (_End.of(home, old, rules), _End.of(home, new, rules))
-    lines = {name: _amounts(run) for name, run in (("old", old), ("new", new))}
     changes = _changes(ends)
-    steps = _steps(ends, [change.cause for change in changes], lines["new"], progress)
+    key = kept_bridges.bridge_key(old, new)
+    rows = kept_bridges.load(home, key)
+    if rows is None:
+        after = _amounts(new)
+        steps = _steps(ends, [change.cause for change in changes], after, progress)
+        rows = attribute(_amounts(old), steps, after)
+        kept_bridges.keep(home, key, rows)
     cities = {
         who: line.city for run in (old, new) for (who, _), line in read_line_amounts(run.folder).items()
     }
-    rows = attribute(lines["old"], steps, lines["new"])
     shown = tuple(row for row in rows if access.sees(who, cities.get(row.participant_id), row.participant_id))
     whole = access.sees_province(who)
     return Bridge(old, new, changes if whole else (), shown, cities if whole else {}, whole)

@@ -92,6 +92,11 @@ class Home:
         return self.root / "checks"
 
     @property
+    def bridges(self) -> Path:
+        """What changed between two runs, by fingerprint; may be removed at any time."""
+        return self.root / "bridges"
+
+    @property
     def users(self) -> Path:
         """Who may do what: the people, their accounts and roles (``jobs.actor``)."""
         return self.root / "users.yaml"
