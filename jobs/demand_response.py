@@ -244,7 +244,8 @@ def _book_charges(event: Event, shared: Shared, result: MonthResponse) -> None:
                 "charge_fen": int(row.charge_fen),
             }
         )
-    energy = dict(zip(drivers["participant_id"], drivers["consumption_wh"].tolist(), strict=True))
+    borne_by = drivers["consumption_wh"] + drivers["nonmarket_generation_wh"]  # a payer has one or the other
+    energy = dict(zip(drivers["participant_id"], borne_by.tolist(), strict=True))
     for who, fen in shared.charged().items():
         result.amounts.append(
             EventAmount(event.event_id, event.date, who, "demand_response_charge", energy[who], fen)

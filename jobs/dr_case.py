@@ -118,26 +118,42 @@ def _case(
 def _event_market(
     event: Event, outcomes: Sequence[Outcome], market: MarketDay, roster: Roster, rules: ProvincialRules
 ) -> EventMarket:
-    payers = roster.users
-    positions, covered = _positions(market, len(payers))
+    outside = _nonmarket(event, market)
+    units = tuple(
+        roster.generators[row] for row in np.flatnonzero(outside)
+    )  # they have no use and no benefit
+    payers = (*roster.users, *units)
+    positions, covered = _positions(market, len(roster.users))
     zone_of = dict(on(rules.dr_zone_of_node, event.date, "dr_zone_of_node"))
     retail_price = on(rules.dr_retailer_gain_at_cny_per_mwh, event.date, "dr_retailer_gain_at_cny_per_mwh")
     gain = None
     if retail_price is not None:
         reduced = _customers_reduction(event, outcomes, roster)
-        gain = retailer_gain(reduced, market.prices.user_real_time, scaled(retail_price, 3))
+        gain = _over(retailer_gain(reduced, market.prices.user_real_time, scaled(retail_price, 3)), units)
     return EventMarket(
         payers=payers,
-        use_wh=market.use,
-        day_ahead_wh=positions,
-        contract_wh=covered,
+        use_wh=_over(market.use, units),
+        day_ahead_wh=_over(positions, units),
+        contract_wh=_over(covered, units),
         load_wh=market.generation.sum(axis=0) + market.import_day_ahead + market.import_intraday,
         price_day_ahead=market.prices.user_day_ahead,
         price_real_time=market.prices.user_real_time,
-        nonmarket_wh=np.zeros(len(payers), np.int64),
+        nonmarket_wh=np.concatenate([np.zeros(len(roster.users), np.int64), outside[outside != 0]]),
         zone=tuple(zone_of.get(roster.node.get(who), HOME_ZONE) for who in payers),
         other_gain=gain,
     )
+
+
+def _nonmarket(event: Event, market: MarketDay) -> IntArray:
+    """Non-market energy of the event window, Wh (generators,); ruling 26 has its generators bear the residual."""
+    if market.nonmarket is None:
+        return np.zeros(len(market.generation), np.int64)
+    return np.asarray(np.maximum(market.nonmarket[:, event_window(event)].sum(axis=1), 0), np.int64)
+
+
+def _over(users: IntArray, units: Sequence[str]) -> IntArray:
+    """The rows of users with a row of zeros for each unit."""
+    return np.vstack([users, np.zeros((len(units), PERIODS), np.int64)])
 
 
 def _customers_reduction(event: Event, outcomes: Sequence[Outcome], roster: Roster) -> IntArray:

@@ -49,7 +49,8 @@ def with_rota(case: EventCase, shares: list[int], sessions: Sessions, rules: Pro
     window = event_window(case.event)
     avoided[window] = np.floor(session.unserved_mw[window] * WH_PER_MWH / PERIODS_PER_HOUR)
     voll = scaled(rules.value_of_lost_load_cny_per_mwh, 3)
-    spared = avoided_rota(avoided, shares, voll)
+    units = [0] * (len(case.market.payers) - len(shares))  # what they generate is not cut off
+    spared = avoided_rota(avoided, [*shares, *units], voll)
     gain = case.market.other_gain
     return replace(
         case,

@@ -3,8 +3,8 @@
 Nothing here is shared with the product: the tables are read with csv and pyarrow, the arithmetic is Python's own
 whole numbers and fractions, and every charge is one function with its formula and clause. It answers the sample month
 under the rules of SD_2022 in its first layer: retail and agency users in the book of their retailer and of the grid company;
-fees and residents' gain or loss stand in `more_charges.py`, what SD_2025 does otherwise in `under_2025.py`; demand
-response is not recalculated.
+fees and residents' gain or loss stand in `more_charges.py`, what SD_2025 does otherwise in `under_2025.py`, and
+demand response in `response_books.py`.
 
 Units: energy Wh, price 0.001 yuan/MWh, so that energy x price is 1e-9 yuan (nano); lines are fen. A curve is a list
 with one whole number for each quarter-hour of the month. A charge is positive, a credit negative.

@@ -32,6 +32,7 @@ from recalculate import (
     stated,
     user_price,
 )
+from response_books import response_lines
 
 HERE = Path(__file__).parent
 JULY = date(2022, 7, 1)
@@ -65,6 +66,7 @@ CHARGES = (
     "regulation_opportunity",
     "regulation_opportunity_share",
 )
+RESPONSE = ("demand_response_payment", "demand_response_penalty", "demand_response_charge")
 CARRIED = ("startup_compensation", "startup_compensation_share")  # a published standard collects more or less
 GRID = "SGCC-SD"
 
@@ -76,6 +78,11 @@ Statement = dict[tuple[str, str], Amount]
 @pytest.fixture(scope="module")
 def by_hand(books: Books) -> dict[tuple[str, str], Line]:
     return settle(books)
+
+
+@pytest.fixture(scope="module")
+def every_line(books, by_hand, responses) -> dict[tuple[str, str], Line]:
+    return by_hand | response_lines(books, responses)
 
 
 @pytest.fixture(scope="module")
@@ -101,40 +108,48 @@ def fen(lines: dict[tuple[str, str], Line], *codes: str) -> int:
 # --- The product agrees --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", CHARGES)
-def test_the_product_charges_exactly_the_participants_the_recalculation_charges(code, product, by_hand):
-    assert set(product[code]) == {party for party, _ in of_charge(by_hand, code)}
+@pytest.mark.parametrize("code", [*CHARGES, *RESPONSE])
+def test_the_product_charges_exactly_the_participants_the_recalculation_charges(code, product, every_line):
+    assert set(product[code]) == {party for party, _ in of_charge(every_line, code)}
 
 
-@pytest.mark.parametrize("code", CHARGES)
-def test_every_amount_of_the_product_agrees_to_the_fen(code, product, by_hand):
+@pytest.mark.parametrize("code", [*CHARGES, *RESPONSE])
+def test_every_amount_of_the_product_agrees_to_the_fen(code, product, every_line):
     disagreements = {
         party: (product[code][party].amount_cny, line.amount_cny)
-        for (party, charge), line in stated(by_hand).items()
+        for (party, charge), line in stated(every_line).items()
         if charge == code and product[code][party].amount_cny != line.amount_cny
     }
     assert disagreements == {}, "participant: (product, by hand)"
 
 
-@pytest.mark.parametrize("code", CHARGES)
-def test_every_quantity_of_the_product_agrees_to_the_wh(code, product, by_hand):
+@pytest.mark.parametrize("code", [*CHARGES, *RESPONSE])
+def test_every_quantity_of_the_product_agrees_to_the_wh(code, product, every_line):
     disagreements = {
         party: (product[code][party].quantity_mwh, line.quantity_mwh)
-        for (party, charge), line in stated(by_hand).items()
+        for (party, charge), line in stated(every_line).items()
         if charge == code and product[code][party].quantity_mwh != line.quantity_mwh
     }
     assert disagreements == {}, "participant: (product, by hand)"
 
 
-def test_the_product_has_no_charge_beyond_these_but_demand_response(product):
-    others = product.keys() - set(CHARGES) - set(BILLED)
-    assert [code for code in others if not code.startswith("demand_response")] == []
+def test_no_charge_of_the_run_goes_without_a_recalculation_by_hand(product, every_line):
+    of_first_layer = {code for _, code in every_line}
+    assert (
+        product.keys() - of_first_layer - set(BILLED) == set()
+    )  # BILLED: line by line in test_consumer_books.py
+    assert of_first_layer - product.keys() == set()
 
 
 def test_the_product_pays_for_demand_response_what_it_charges_for_it(product):
-    codes = [code for code in product if code.startswith("demand_response")]
-    assert codes
-    assert sum(line.amount_cny for code in codes for line in product[code].values()) == 0
+    assert sum(line.amount_cny for code in RESPONSE for line in product[code].values()) == 0
+
+
+def test_the_responses_of_the_sample_are_paid_in_full_in_part_and_not_at_all(responses):
+    every = [one for _, came_to in responses for one in came_to]
+    assert {bool(one.reduced) for one in every} == {True, False}
+    assert any(one.penalty for one in every)
+    assert any(one.payee == "VPP01" for one in every)
 
 
 # --- The recalculation holds by itself -----------------------------------------------------------------------------
@@ -142,7 +157,14 @@ def test_the_product_pays_for_demand_response_what_it_charges_for_it(product):
 
 def test_the_recalculation_imports_nothing_of_the_product():
     own = {path.stem for path in HERE.glob("*.py")}
-    for name in ("recalculate.py", "month_books.py", "consumer_books.py"):
+    for name in (
+        "recalculate.py",
+        "month_books.py",
+        "consumer_books.py",
+        "more_charges.py",
+        "under_2025.py",
+        "response_books.py",
+    ):
         for node in ast.walk(ast.parse((HERE / name).read_text(encoding="utf-8"))):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 
 import pytest
 from consumer_books import BILLED, OF_2025, agency_result, bills, counter_lines
 from month_books import Books
+from more_charges import nonmarket
 from recalculate import Line
+from response_books import response_lines
 from under_2025 import settle_2025
 
 from jobs.settle_month import Calculation, calculate
@@ -16,16 +18,18 @@ from market.profiles import profile
 
 pytestmark = pytest.mark.xdist_group("settled_sample")
 
-WHOLESALE = {
-    charge.code
-    for charge in profile("SD_2025").settled[1].charges
-    if charge.layer == "wholesale" and not charge.code.startswith("demand_response")
-}
+WHOLESALE = {charge.code for charge in profile("SD_2025").settled[1].charges if charge.layer == "wholesale"}
 BY_PEOPLE = (
     "manual_adjustment",
     "resettlement",
 )  # amounts that people and later months bring; the sample has none
+NO_FUND = (
+    "demand_response_capacity",
+    "demand_response_fund",
+    "demand_response_fund_income",
+)  # nor a fee for capacity
 GRID = "SGCC-SD"
+RESULTS_AT = time(17)  # D-1, market.md A.5
 NOT_THE_AGENCY_BOOK = ("guaranteed_purchase", "loss", "month_adjustment_loss", "residents_cost_recovery")
 
 
@@ -44,18 +48,14 @@ def product(done) -> dict[tuple[str, str], Line]:
 
 
 @pytest.fixture(scope="module")
-def by_hand(books: Books) -> dict[tuple[str, str], Line]:
-    return settle_2025(books)
+def by_hand(books: Books, responses) -> dict[tuple[str, str], Line]:
+    outside = {unit: nonmarket(books, unit) for unit in books.generation}
+    return settle_2025(books) | response_lines(books, responses, RESULTS_AT, outside)
 
 
 @pytest.fixture(scope="module")
-def first_layer(by_hand, done) -> dict[tuple[str, str], int]:
-    """Fen of the first layer as recalculated; events, which are not, as the product has them."""
-    return {key: line.fen for key, line in by_hand.items()} | {
-        (line.participant_id, line.charge_code): line.amount_fen
-        for line in done.result.lines
-        if line.charge_code.startswith("demand_response")
-    }
+def first_layer(by_hand) -> dict[tuple[str, str], int]:
+    return {key: line.fen for key, line in by_hand.items()}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,17 @@ def test_every_quantity_agrees_to_the_wh(product, by_hand):
 
 
 def test_the_sample_fires_every_charge_of_the_first_layer_of_2025(by_hand):
-    assert WHOLESALE - {code for _, code in by_hand} == {"interprovincial_direct", *BY_PEOPLE}
+    assert WHOLESALE - {code for _, code in by_hand} == {"interprovincial_direct", *BY_PEOPLE, *NO_FUND}
+
+
+def test_no_charge_of_the_run_goes_without_a_recalculation_by_hand(done, by_hand, consumers):
+    by_someone = {code for _, code in by_hand} | {code for _, code in consumers}
+    assert {line.charge_code for line in done.result.lines} - by_someone == set()
+
+
+def test_non_market_generation_bears_the_rest_of_an_event_with_the_users(by_hand, books):
+    bearing = {who for who, code in by_hand if code == "demand_response_charge"}
+    assert bearing - books.use.keys() == {unit for unit, what in books.share if what == "nonmarket"}
 
 
 def test_the_books_of_2025_balance_and_only_a_standard_carries_over(done):
