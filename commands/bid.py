@@ -77,7 +77,7 @@ def bid_make(
 @bid_app.command("check")
 def bid_check(file: Path, profile: str = "IPSPOT_2022_TRIAL") -> None:
     """校核 / check any bid file against the profile, the gap and the capability."""
-    from jobs.bid import check_bid
+    from jobs.bid_checks import check_bid
     from warehouse.home import home
 
     problems = check_bid(home(), file, profile_name=profile)
@@ -93,7 +93,7 @@ def bid_check(file: Path, profile: str = "IPSPOT_2022_TRIAL") -> None:
 @bid_app.command("show")
 def bid_show(day: str, stage: Stage = "day_ahead", number: Round = 1) -> None:
     """说明 / why yesterday's or tomorrow's bid looks as it does."""
-    from jobs.bid import show_bid
+    from jobs.bid_shown import show_bid
     from warehouse.home import home
 
     for line in show_bid(home(), date.fromisoformat(day), _session(stage, number)):

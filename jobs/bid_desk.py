@@ -18,7 +18,8 @@ import pandas as pd
 
 from jobs import actor
 from jobs.access import Act, NotAllowedError, require
-from jobs.bid import check_bid, keep_override
+from jobs.bid import keep_override
+from jobs.bid_checks import check_bid
 from jobs.bid_filing import filing
 from jobs.bid_session import DAY_AHEAD, Session
 from jobs.bid_store import BidResult, NoBidYetError, bid_of_file, versions_of

@@ -33,7 +33,8 @@ import pandas as pd
 import jobs.bid
 import jobs.bid_store
 from ingest.deliver import deliver_many
-from jobs.bid import check_bid, make_bid
+from jobs.bid import make_bid
+from jobs.bid_checks import check_bid
 from jobs.bid_ladder import STOPPING_SECONDS, Search, search_apart
 from jobs.bid_store import BidResult
 from market.profiles import profile

@@ -17,9 +17,11 @@ import pytest
 
 import jobs.bid_ladder as ladder
 from ingest.deliver import deliver_many
-from jobs.bid import check_bid, make_bid, show_bid
+from jobs.bid import make_bid
+from jobs.bid_checks import check_bid
 from jobs.bid_inputs import BidInputsMissingError, read_inputs
 from jobs.bid_ladder import search_apart, search_here
+from jobs.bid_shown import show_bid
 from jobs.bid_store import NoBidYetError
 from optimization.procurement import NoBidFoundError, Solution
 from warehouse.home import create, home

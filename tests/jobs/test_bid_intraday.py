@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from ingest.deliver import deliver, deliver_many, in_order
-from jobs.bid import check_bid, make_bid
+from jobs.bid import make_bid
+from jobs.bid_checks import check_bid
 from jobs.bid_inputs import read_inputs
 from jobs.bid_session import DAY_AHEAD, INTRADAY_STAGE, Session, round_of
 from market.profiles import profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.bid import check_bid
+from jobs.bid_checks import check_bid
 
 
 @pytest.mark.parametrize(

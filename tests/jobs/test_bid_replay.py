@@ -11,7 +11,9 @@ import pytest
 import jobs.bid
 from benchmarks.study import replay as mornings
 from ingest.deliver import deliver_many
+from jobs.bid_checks import check_bid
 from jobs.bid_ladder import search_here
+from jobs.bid_shown import show_bid
 from jobs.bid_store import BidDamagedError
 from optimization.procurement import NoBidFoundError
 from warehouse.home import create, home
@@ -61,7 +63,7 @@ def test_a_bid_that_cannot_be_explained_is_handed_in_all_the_same_and_says_why(a
     monkeypatch.setattr(jobs.bid, "bid_page", lambda pack: 1 / 0)
     made = jobs.bid.make_bid(at, date(2022, 7, 22), search=search, scenario_count=1)
     assert made.label == "rule"
-    assert jobs.bid.check_bid(at, made.file) == []
+    assert check_bid(at, made.file) == []
     assert "could not be explained (ZeroDivisionError: division by zero)" in made.facts["notes"][0]
     assert "could not be explained" in made.page.read_text(encoding="utf-8")
 
@@ -80,7 +82,7 @@ def test_a_damaged_record_is_named_until_the_bid_is_made_again(at):
     made = jobs.bid.make_bid(at, date(2022, 7, 19), search=search, scenario_count=1)
     made.record.write_text(made.record.read_text(encoding="utf-8")[:100], encoding="utf-8")
     with pytest.raises(BidDamagedError, match="cannot be read; run `gridsettle bid 2022-07-19`"):
-        list(jobs.bid.show_bid(at, date(2022, 7, 19)))
+        list(show_bid(at, date(2022, 7, 19)))
     again = jobs.bid.make_bid(at, date(2022, 7, 19), search=search, scenario_count=1)
     assert again.version == made.version + 1
-    assert list(jobs.bid.show_bid(at, date(2022, 7, 19)))
+    assert list(show_bid(at, date(2022, 7, 19)))

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from ingest.deliver import deliver_many
-from jobs.bid import check_bid, make_bid, show_bid
+from jobs.bid import make_bid
+from jobs.bid_checks import check_bid
 from jobs.bid_inputs import read_inputs
 from jobs.bid_ladder import search_here
+from jobs.bid_shown import show_bid
 from jobs.review import review_day
 from market.periods import LABELS
 from warehouse.home import create, home
