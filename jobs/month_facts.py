@@ -49,6 +49,11 @@ def _classes(participants: pd.DataFrame, days: tuple[date, ...]) -> dict[str, tu
     found: dict[str, tuple[str | None, ...]] = {}
     classed = participants[[bool(value) for value in participants["tariff_class"]]]
     for row in classed.sort_values("valid_from", kind="stable").itertuples():
+        if row.valid_from <= days[0] and _open(
+            row.valid_to, days[-1]
+        ):  # as nearly everybody: the whole month
+            found[row.participant_id] = (row.tariff_class,) * len(days)
+            continue
         before = found.get(row.participant_id, (None,) * len(days))
         found[row.participant_id] = tuple(
             row.tariff_class if row.valid_from <= day and _open(row.valid_to, day) else of

@@ -173,8 +173,8 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
         last = found[-1] if found else None
         if (
             last is not None
-            and last._replace(first=one.first, after=one.after) == one
             and last.after == one.first
+            and last._replace(first=one.first, after=one.after) == one
         ):
             found[-1] = last._replace(after=one.after)
         else:

@@ -21,6 +21,7 @@ from jobs import access, actor, posted
 from jobs.accepted import ESTIMATES
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
 from jobs.basis import LINES, Basis, past_basis
+from jobs.collection import put_off_collection
 from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import (
     EVENT_TABLES,
@@ -130,6 +131,7 @@ def settle(
     access.require(who, access.Act.SETTLE)
     with ExitStack() as stack:
         stack.enter_context(exclusive(home, LOCK, timeout=wait_seconds))
+        stack.enter_context(put_off_collection())
         billed = posted.billed_draft(home, str(month), rules.settled[0]) if kind == "final" else None
         basis = Basis(
             home,
