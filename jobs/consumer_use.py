@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from jobs.roster import Index, Roster
+from jobs.roster import DayRoster, Index, Roster
 from market.consumer import ConsumerRules
 from market.curves import is_missing
 from market.money import IntArray, half_up, scaled
@@ -109,23 +110,32 @@ def reactive_energy(
     read = np.zeros(len(consumers), np.bool_)
     gaps = np.zeros(len(consumers), np.bool_)
     unread_days = set(month.days())
+    span: DayRoster | None = None
+    ids: pa.StringArray | None = None
+    flows: pa.StringArray | None = None
     for curve in curve_days(home, "reactive_readings", month.first, month.after, as_of=as_of):
         unread_days.discard(curve.date)
         today = roster.on(curve.date)
-        owner = row_of[today.participant]
-        meters = pd.Index(today.meter_ids).get_indexer(curve.keys["meter_id"].to_pylist())
-        known = meters >= 0
-        lagging = np.zeros(len(owner), np.bool_)
-        lagging[meters[known & (np.array(curve.keys["flow"].to_pylist()) == "lagging")]] = True
-        values = wh_of_reading(curve.values[known], today.multiplier[meters[known]])
-        unread = is_missing(values).any(axis=1)
-        rows = owner[meters[known]]
-        mine = rows >= 0
-        np.add.at(varh, rows[mine & ~unread], np.abs(values[mine & ~unread]).sum(axis=1))
-        gaps[rows[mine & unread]] = True
+        if today is not span or curve.keys["meter_id"] is not ids or curve.keys["flow"] is not flows:
+            span, ids, flows = today, curve.keys["meter_id"], curve.keys["flow"]
+            meters = today.meter_ids.get_indexer(ids.to_pylist())
+            known = meters >= 0
+            multiplier, owner = today.multiplier[meters[known]], row_of[today.participant]
+            rows = owner[meters[known]]
+            mine = rows >= 0
+            lagging = np.zeros(len(owner), np.bool_)
+            lagging[meters[known & (np.array(flows.to_pylist()) == "lagging")]] = True
+            absent = owner[~lagging]
+            absent = absent[absent >= 0]
+        values = wh_of_reading(curve.values if known.all() else curve.values[known], multiplier)
+        gaps[absent] = True
         read[rows[mine]] = True
-        absent = owner[~lagging]
-        gaps[absent[absent >= 0]] = True
+        if curve.has_missing:
+            unread = is_missing(values).any(axis=1)
+            gaps[rows[mine & unread]] = True
+            np.add.at(varh, rows[mine & ~unread], np.abs(values[mine & ~unread]).sum(axis=1))
+        else:
+            np.add.at(varh, rows[mine], np.abs(values).sum(axis=1)[mine])
     for day in unread_days:
         owner = row_of[roster.on(day).participant]
         gaps[owner[owner >= 0]] = True

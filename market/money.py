@@ -83,7 +83,7 @@ def apportion(total: int, weights: Sequence[int], keys: Sequence[str]) -> list[i
     if len(set(keys)) != len(keys):
         raise ValueError("A key stands twice; ties are settled by key, so every key must be distinct.")
     integers = [int(weight) for weight in weights]
-    if any(weight < 0 for weight in integers):
+    if min(integers, default=0) < 0:
         worst = min(range(len(keys)), key=lambda i: integers[i])
         raise ValueError(f"Weight {integers[worst]} of {keys[worst]} is negative; weights must be >= 0.")
     if total == 0:
@@ -91,12 +91,15 @@ def apportion(total: int, weights: Sequence[int], keys: Sequence[str]) -> list[i
     weight_sum = sum(integers)
     if weight_sum == 0:
         raise ValueError(f"{total} cannot be shared: no weight is positive. Name a second key for this pool.")
-    quotas = [divmod(abs(total) * weight, weight_sum) for weight in integers]
-    parts, remainders = ([quota[side] for quota in quotas] for side in (0, 1))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    order.sort(key=remainders.__getitem__, reverse=True)  # stable: ties stay in order of key
-    for i in order[: abs(total) - sum(parts)]:
-        parts[i] += 1
+    products = [abs(total) * weight for weight in integers]
+    parts = [product // weight_sum for product in products]
+    left = abs(total) - sum(parts)
+    if left:
+        remainders = [product % weight_sum for product in products]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        order.sort(key=remainders.__getitem__, reverse=True)  # stable: ties stay in order of key
+        for i in order[:left]:
+            parts[i] += 1
     return parts if total > 0 else [-part for part in parts]
 
 

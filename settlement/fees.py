@@ -83,11 +83,11 @@ def _by_day(book: Book, charge: Charge, rows: Sequence[FeeAmount]) -> Charged:
     place = {who: i for i, who in enumerate(everyone)}
     for first, after, sharing in stretches(book, charge):
         among = groups(book, sharing, first, after)
+        rows_of = [np.array([place[who] for who in group.who], np.intp) for group in among]
         for day in (day for day in range(first, after) if pools[day]):
-            for group, part in zip(among, parts_of(pools[day], among), strict=True):
+            for group, part, mine in zip(among, parts_of(pools[day], among), rows_of, strict=True):
                 if part:
-                    rows_of = [place[who] for who in group.who]
-                    nano[rows_of, day] += shared_by_day(part, group, day - first, charge.code)
+                    nano[mine, day] += shared_by_day(part, group, day - first, charge.code)
     if missing[:, with_pool].any():
         return Charged([book.line(who, charge.code, None, None) for who in everyone])
     fen = fen_of_shares(dict(zip(everyone, nano.sum(axis=1).tolist(), strict=True)), sum(pools))
