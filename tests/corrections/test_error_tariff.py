@@ -11,8 +11,9 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 from approvals import approved
-from changed_books import JULY, base_rows, copied, differences_of, give, lines_of, revise
+from changed_books import BASE, JULY, base_rows, copied, differences_of, give, lines_of, revise
 
+from ingest.deliver import deliver_many
 from jobs.bridge import bridge
 from jobs.correct_month import correct
 from jobs.explain import explain
@@ -111,3 +112,28 @@ def test_corrections_of_a_correction_end_where_one_would(at: Home) -> None:
 def test_the_rules_of_2025_have_the_tariff_and_those_of_2022_say_that_they_have_not() -> None:
     assert profile("SD_2025").settled[0].correction_pricing == "error_tariff"
     assert profile("SD_2022").settled[0].correction_pricing == "own_quarter_hour"
+
+
+def test_a_bill_under_the_tariff_of_errors_by_hand(base_home: Home, tmp_path) -> None:
+    """A1 took 1.2 MWh more at nine, a peak hour: 894.0 MWh for 892.8, 0.13 % and so its total alone.
+
+    The bill of given_tariffs_and_packages, every price per MWh on 894.0: energy 357,600.00 (the agency price of the
+    month, 400), past deviation -8,940.00, capacity 88,595.40, line loss 17,880.00, T&D 116,220.00, system operation
+    3,576.00, funds 894.0 · 27.16875 = 24,288.86. What floats is 521.1, and the shape stays flat over the day: time of
+    use 894.0 · 521.1 · 0.9 / 24 = 17,469.88, 23.45 more (the peak hour alone would have cost 312.66). Power factor 9.5 %
+    of 645,001.28 is 61,275.12.
+    """
+    at = copied(base_home, tmp_path / "home")
+    deliver_many(at, [BASE.parent / "given_tariffs_and_packages" / "when"])
+    settle(at, JULY, kind="final", profile_name=with_error_tariff())
+    revise(at, "meter_readings", {"09:15": "1500"}, meter_id="M-A1", date="2022-07-12")
+    run = correct(at, JULY).run
+    assert "by +1.200 MWh" in findings(run)["error_tariff_applied", "M-A1"]
+    more = {
+        "agency_energy": "480.00", "agency_deviation": "-12.00", "agency_capacity": "118.92",
+        "line_loss_fee": "24.00", "transmission_fee": "156.00", "system_operation_fee": "4.80",
+        "government_funds": "32.60", "time_of_use": "23.45", "power_factor": "75.54",
+    }  # fmt: skip
+    assert {
+        code: str(amount) for (who, code), amount in changed(run).items() if who == "A1" and amount
+    } == more
