@@ -32,7 +32,7 @@ def month_facts(
             str(code): _by_day(rows, days, "price_cny_per_mwh", 3)
             for code, rows in standards.groupby("charge_code")
         },
-        tariff_class=_classes(valid_in(records["participants"], month), days),
+        tariff_class=classes_by_day(valid_in(records["participants"], month), days),
     )
     return facts, [*_fee_findings(facts, matrix), *_standard_findings(standards, matrix), *_late(standards)]
 
@@ -45,7 +45,8 @@ def _by_day(rows: pd.DataFrame, days: tuple[date, ...], column: str, decimals: i
     return tuple(values)
 
 
-def _classes(participants: pd.DataFrame, days: tuple[date, ...]) -> dict[str, tuple[str | None, ...]]:
+def classes_by_day(participants: pd.DataFrame, days: tuple[date, ...]) -> dict[str, tuple[str | None, ...]]:
+    """Class of every day by participant that has one; participants: rows valid in the month."""
     found: dict[str, tuple[str | None, ...]] = {}
     classed = participants[[bool(value) for value in participants["tariff_class"]]]
     for row in classed.sort_values("valid_from", kind="stable").itertuples():

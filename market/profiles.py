@@ -110,6 +110,7 @@ class ProvincialRules(RuleSet):
     capacity_price_cny_per_mwh: tuple[Dated[Decimal], ...]
     capacity_time_factors: tuple[Dated[tuple[tuple[tuple[int, ...], int, int, Decimal], ...]], ...]
     capacity_less_mechanism: tuple[Dated[bool], ...]
+    capacity_by_output: tuple[Dated[tuple[str, ...]], ...]
     nonmarket_price_cny_per_mwh: tuple[Dated[Decimal | None], ...]
     deviation_band_users: tuple[Dated[DeviationBand | None], ...]
     deviation_band_generators: tuple[Dated[DeviationBand | None], ...]

@@ -75,7 +75,7 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     ),
     "capacity_compensation": (
         "用户: Σ 用电量 × 容量补偿价；机组: 收取总额按可用容量分配",
-        "users: Σ use × capacity price; units: what was collected, by available capacity",
+        "users: Σ use × capacity price; units: what was collected, by capacity",
     ),
     "congestion": (
         "电能量账户扣除省间购电价值和日前不平衡后的余额，按月用电量退给(或由)用户",

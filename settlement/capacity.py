@@ -1,8 +1,10 @@
-"""Capacity price of a day with its time factors (market.md B.4)."""
+"""Capacity price of a day with its time factors, and what a unit's capacity counts for (market.md B.4)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 
 import numpy as np
 
@@ -22,3 +24,35 @@ def capacity_curve(rules: ProvincialRules, day: date) -> int | IntArray:
                 price * 1000 * factor
             )  # B.4: 0-50 % in surplus, 150-200 % in tight hours
     return curve if factors else scaled(price, 3)
+
+
+HOURS_PER_DAY = 24
+
+
+def by_output(rules: ProvincialRules, day: date, unit_class: str | None) -> bool:
+    """True for a class of unit whose capacity counts by its mean market output (BOOK17: 新能源; market.md B.4)."""
+    return unit_class in on(rules.capacity_by_output, day, "capacity_by_output")
+
+
+def capacity_keys(
+    rules: ProvincialRules,
+    days: int,
+    last_day: date,
+    unit_class: Mapping[str, str | None],
+    available_w: Mapping[str, int],
+    market_wh: Mapping[str, int | None],
+) -> dict[str, int | None]:
+    """W by unit of the month: ΣQ_market / hours for the classes of the rule, available capacity for the others (B.4).
+
+    unit_class: on the last day. market_wh: of the month, None missing, which gives None. Units with neither are left
+    out; a unit that drew more than it sold counts 0. Half up to the W.
+    """
+    keys: dict[str, int | None] = {}
+    for unit, of_class in unit_class.items():
+        if not by_output(rules, last_day, of_class):
+            if available_w.get(unit):
+                keys[unit] = available_w[unit]
+            continue
+        wh = market_wh.get(unit)
+        keys[unit] = None if wh is None else half_up(Fraction(max(wh, 0), HOURS_PER_DAY * days))  # BOOK17
+    return keys

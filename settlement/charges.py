@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from market.money import apportion, fen_of_nano, yuan
 from market.profiles import Charge
 from settlement.adjustment import month_adjustment, month_adjustment_loss
-from settlement.book import Book, Charged, recoded, sum_or_none, total_fen
+from settlement.book import Book, Charged, recoded, row_totals, sum_or_none, total_fen
+from settlement.capacity import capacity_keys
 from settlement.fees import fee, month_shares
 from settlement.findings import Finding, Severity
 from settlement.ledger import Line
@@ -183,19 +184,28 @@ def _congestion(book: Book, remainder_fen: int | None) -> Charged:
 
 
 def _capacity_to_units(book: Book, collected: Sequence[Line]) -> Charged:
-    """Collected capacity money to units by available capacity (B.4)."""
+    """Collected capacity money to units by their capacity, available or by output as their class has it (B.4)."""
     collected_fen = total_fen(collected)
-    units = [who for who in book.parties.generators if book.parties.capacity_mw_micro.get(who)]
-    if not units and collected_fen:
-        return Charged([], findings=[_no_unit(collected_fen)])
-    weights = [book.parties.capacity_mw_micro[who] for who in units]
-    shares: Sequence[int | None] = (
-        [None] * len(units) if collected_fen is None else apportion(-collected_fen, weights, units)
+    parties, sold, last = book.parties, book.generators["energy_real_time"], book.dates[-1]
+    classes = book.facts.tariff_class
+    keys = capacity_keys(
+        book.rules,
+        len(book.dates),
+        last,
+        {who: classes[who][-1] if who in classes else None for who in parties.generators},
+        parties.capacity_mw_micro,
+        dict(zip(sold.participants, row_totals(sold.quantity, sold.missing), strict=True)),
     )
-    city = book.parties.city
+    units, known = list(keys), [key for key in keys.values() if key is not None]
+    unknown = collected_fen is None or len(known) < len(keys)
+    if not unknown and not any(known) and collected_fen:
+        return Charged([], findings=[_no_unit(collected_fen)])
+    shares: Sequence[int | None] = (
+        [None] * len(units) if unknown or collected_fen is None else apportion(-collected_fen, known, units)
+    )
     return Charged(
         [
-            Line(who, CAPACITY, city.get(who), None, share, delivered=True)
+            Line(who, CAPACITY, parties.city.get(who), None, share, delivered=True)
             for who, share in zip(units, shares, strict=True)
         ]
     )
@@ -244,7 +254,7 @@ def _no_unit(fen: int) -> Finding:
         "pool_without_key",
         Severity.BLOCK,
         CAPACITY,
-        f"{yuan(fen)} 元 of capacity compensation were collected, but no unit has available capacity in the month. "
+        f"{yuan(fen)} 元 of capacity compensation were collected, but no unit has capacity in the month. "
         "Deliver capacity_available for it.",
         evidence={"fen": fen},
         amount_at_stake_fen=abs(fen),

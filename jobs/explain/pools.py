@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from jobs.explain.run import RunData
-from jobs.roster import USER_KINDS
+from jobs.month_facts import classes_by_day
+from jobs.roster import USER_KINDS, valid_in
 from market.money import apportion, scaled, yuan
 from market.tables import ParticipantKind
 from reports.explanation import Pool, Share, Source
+from settlement.capacity import capacity_keys
 from settlement.parties import Parties
 from settlement.passthrough import CODE as GAIN_LOSS
 from settlement.passthrough import Keys, shares_of
@@ -89,16 +91,20 @@ def _by_energy(run: RunData, who: str, code: str) -> Pool:
 
 
 def _capacity(run: RunData, who: str, code: str) -> tuple[Pool, tuple[Source, ...]]:
-    """What users paid for capacity, to units by available capacity (B.4)."""
+    """What users paid for capacity, to units by available capacity or, by class, by mean market output (B.4)."""
     capacity = run.read("capacity_available")
     units = capacity[
         (capacity["month"] == str(run.month)) & capacity["participant_id"].isin(run.roster.generators)
     ]
-    keys = {
-        unit: scaled(mw, 6)
-        for unit, mw in zip(units["participant_id"], units["capacity_mw"], strict=True)
-        if mw
+    days = tuple(run.month.days())
+    classes = classes_by_day(valid_in(run.read("participants"), run.month), days)
+    stated = {
+        unit: scaled(mw, 6) for unit, mw in zip(units["participant_id"], units["capacity_mw"], strict=True)
     }
+    of_class = {unit: classes[unit][-1] if unit in classes else None for unit in run.roster.generators}
+    rules, sold = run.profile.settled[0], run.wh("energy_real_time")
+    found = capacity_keys(rules, len(days), days[-1], of_class, stated, sold)
+    keys = {unit: watts for unit, watts in found.items() if watts is not None}
     rows = run.lines[run.lines["charge_code"] == code].set_index("participant_id")["amount_cny"]
     pool = sum(scaled(rows[unit], 2) for unit in keys)
     collected = [(code, -sum(scaled(rows[user], 2) for user in rows.index if user not in keys))]
