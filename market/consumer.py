@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from market.dated import Dated, RuleSet, Strict
 from market.tables import PRICE_COMPONENTS, VOLTAGE_BANDS, ParticipantKind
@@ -68,6 +68,20 @@ class TimeOfUse(Strict):
     def season(self, month: int) -> Season:
         """The season of a month, 1 to 12."""
         return next(season for season in self.seasons if month in season.months)
+
+
+class CapacityFactors(Strict):
+    """What capacity costs by period as a multiple of its price, under packages whose code begins so (market.md B.4).
+
+    Factors lie between 0 and 2: 0 to 0.5 where capacity is plentiful, 1.5 to 2 where it is tight.
+    """
+
+    package_code: str
+    sharp: Decimal = Field(ge=0, le=2)
+    peak: Decimal = Field(ge=0, le=2)
+    valley: Decimal = Field(ge=0, le=2)
+    deep_valley: Decimal = Field(ge=0, le=2)
+    flat: Decimal = Field(default=Decimal(1), ge=0, le=2)
 
 
 class PowerFactorTable(Strict):
@@ -132,6 +146,7 @@ class ConsumerRules(RuleSet):
     floating_components: tuple[Dated[tuple[str, ...]], ...]
     floating_kinds: tuple[Dated[tuple[ParticipantKind, ...]], ...]
     time_of_use: tuple[Dated[TimeOfUse], ...]
+    capacity_factors: tuple[Dated[tuple[CapacityFactors, ...]], ...]
     voltage_bands: tuple[VoltageBand, ...]
     two_part_classes: tuple[Dated[tuple[str, ...]], ...]
     power_factor_tables: tuple[Dated[tuple[PowerFactorTable, ...]], ...]

@@ -26,6 +26,7 @@ from settlement.retail.time_of_use import surcharge_e8
 from settlement.retail.use import ConsumerUse, Span
 
 ENERGY_OF_PACKAGE = "retail_energy"
+RETAIL_CAPACITY = "retail_capacity"
 E11_PER_NANO = 100
 
 Exact = NDArray[np.object_]  # Python whole numbers or fractions: a city's month passes int64 in 1e-11 元
@@ -126,6 +127,7 @@ def energy_bills(
         groups = _groups(span)
         for charge in on(rules.price_charges, day, "price_charges"):
             price_charge(bills, span, groups, charge)  # B.7
+        retail_capacity_by_time(bills, span, rules)  # B.4
         time_of_use(bills, span, groups, rules)  # B.8
         retail_energy(bills, span)  # B.10
     retail_caps_and_deviation(bills, spans)  # B.10
@@ -221,6 +223,33 @@ def time_of_use(bills: Bills, span: Span, groups: Groups, rules: ConsumerRules) 
         column.exact[rows] += amount
         column.parts.append((rows, amount, span))
         column.daily[rows, days] = half_up_array(periods @ above, E11_PER_NANO)
+
+
+def retail_capacity_by_time(bills: Bills, span: Span, rules: ConsumerRules) -> None:
+    """Σ_b Q_b·(round6(P·k_b) − P) on top of Q·P: packages with capacity factors (BOOK17, 可调节负荷分时零售套餐; B.4)."""
+    use, day = bills.use, bills.use.days[span.first]
+    tables = on(rules.capacity_factors, day, "capacity_factors")
+    charges = on(rules.price_charges, day, "price_charges")
+    components = next((one.components for one in charges if one.charge == RETAIL_CAPACITY), None)
+    if not tables or components is None:
+        return
+    column, days = bills.columns[RETAIL_CAPACITY], slice(span.first, span.after)
+    for row, who in enumerate(span.customers):
+        code = "" if who is None or who.package is None else who.package.package_id
+        factors = next((one for one in tables if code.startswith(one.package_code)), None)
+        if who is None or factors is None:
+            continue
+        at = np.array([row], np.intp)
+        price = _price(bills, span, components, who.tariff_class, who.band, at)
+        if in_force(rules.time_of_use, day) is None:
+            bills.lacks.append(Lack("time_of_use_missing", f"{day:%Y-%m-%d}", (row,), _days(bills, span)))
+            column.missing[row] = True
+        elif price is not None and column.daily is not None:
+            above = surcharge_e8(factors, price)
+            amount = use.periods[at, days] @ above
+            column.exact[at] += amount.sum(axis=1).astype(np.object_)
+            column.parts.append((at, amount.sum(axis=1).astype(np.object_), span))
+            column.daily[at, days] += half_up_array(amount, E11_PER_NANO)
 
 
 def retail_energy(bills: Bills, span: Span) -> None:

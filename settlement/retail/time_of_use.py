@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from market.consumer import TimeOfUse
+from market.consumer import CapacityFactors, TimeOfUse
 from market.money import IntArray, half_up
 from market.periods import PERIODS, PERIODS_PER_HOUR
 
@@ -28,10 +28,10 @@ def periods_of_day(rule: TimeOfUse, day: date) -> NDArray[np.intp]:
     return periods
 
 
-def surcharge_e8(rule: TimeOfUse, base_e8: int) -> IntArray:
+def surcharge_e8(rule: TimeOfUse | CapacityFactors, base_e8: int) -> IntArray:
     """(5,) what a kWh of each period costs above flat: P_b − P = round6(P·ratio_b) − P  (SD-TOU25, B.8).
 
-    base_e8: the floating base P, 1e-8 元/kWh; negative results are reductions.
+    Of capacity factors the same (B.4). base_e8: the price P at flat, 1e-8 元/kWh; negative results are reductions.
     """
     prices = [
         half_up(getattr(rule, name) * base_e8 / E8_OF_SIX_DECIMALS) * E8_OF_SIX_DECIMALS

@@ -2,7 +2,7 @@
 
 A file in ``when`` takes the place of the file of that name in ``base``, or is delivered after it.
 ``upon.txt`` names another scenario whose files come first, ``profile.txt`` another profile than SD_2022; ``time_of_use.yaml`` has the
-profile's periods in this scenario, ``rules.yaml`` some of its provincial rules. ``then/lines.csv`` names every line (an empty amount is missing) unless ``then/lines_among_others.csv`` names
+profile's periods in this scenario, ``rules.yaml`` some of its other rules. ``then/lines.csv`` names every line (an empty amount is missing) unless ``then/lines_among_others.csv`` names
 some, ``accounts.csv`` some closing balances; ``findings.csv``, ``quarantine.csv`` and ``receipts.csv`` are complete where they stand.
 """
 
@@ -67,15 +67,17 @@ def rules_of(name: str) -> RuleProfile:
     stated = HERE / name / "rules.yaml"
     if stated.is_file():
         given = yaml.safe_load(stated.read_text("utf-8"))
-        fields = type(rules.provincial).model_fields
-        changed = {
-            rule: TypeAdapter(fields[rule].annotation).validate_python(to) for rule, to in given.items()
-        }
-        own = {
-            "provincial": rules.provincial.model_copy(update=changed),
-            "sha256": sha256(stated.read_bytes()).hexdigest(),
-        }
-        rules = rules.model_copy(update=own)
+        changed: dict[str, object] = {"sha256": sha256(stated.read_bytes()).hexdigest()}
+        for part in ("provincial", "consumer"):
+            held = getattr(rules, part)
+            fields = type(held).model_fields
+            own = {
+                rule: TypeAdapter(fields[rule].annotation).validate_python(to)
+                for rule, to in given.items()
+                if rule in fields
+            }
+            changed[part] = held.model_copy(update=own)
+        rules = rules.model_copy(update=changed)
     if not periods.is_file():
         return rules
     sets = TypeAdapter(tuple[Dated[TimeOfUse], ...]).validate_python(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from market.consumer import CapacityFactors
 from market.money import OverflowBoundError
 from market.periods import Month
 from market.profiles import profile
@@ -26,6 +27,7 @@ from settlement.retail.packages import (
     months_left,
     termination_fen,
 )
+from settlement.retail.time_of_use import surcharge_e8
 
 CONSUMER = profile("SD_2022").consumer
 JULY = Month(2022, 7)
@@ -172,3 +174,15 @@ def test_splitting_a_user_in_two_splits_the_energy_fee(parts: list[int], share: 
 def test_a_day_that_could_pass_int64_is_refused():
     with pytest.raises(OverflowBoundError, match="LSGD220001"):
         energy_e11(FIXED, np.full((1, 1, 5), 10**14, np.int64), None, None)
+
+
+@pytest.mark.parametrize("factor", ["-0.1", "2.01"])
+def test_a_capacity_factor_outside_0_to_2_is_refused(factor):
+    with pytest.raises(ValueError, match="sharp"):
+        CapacityFactors(package_code="LSGD", sharp=factor, peak="1.5", valley="0.5", deep_valley="0")
+
+
+def test_capacity_factors_charge_what_a_period_costs_above_or_below_flat():
+    factors = CapacityFactors(package_code="LSGD", sharp="2", peak="1.5", valley="0.5", deep_valley="0")
+    # 0.0991 元/kWh: +0.0991, +0.04955, 0, -0.04955, -0.0991
+    assert surcharge_e8(factors, 9_910_000).tolist() == [9_910_000, 4_955_000, 0, -4_955_000, -9_910_000]
