@@ -5,6 +5,8 @@ A packaged profile may be re-issued; what a run of last year was settled by must
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from market.profiles import RuleProfile
 from warehouse.home import Home
 
@@ -33,7 +35,14 @@ def kept_rules(home: Home, name: str, sha256: str) -> RuleProfile:
             f"is another one and rules/{sha256}.json is not in {home.root}. Copy that file from the home that made "
             "the run."
         )
-    rules = RuleProfile.model_validate_json(file.read_text("utf-8"))
+    try:
+        rules = RuleProfile.model_validate_json(file.read_text("utf-8"))
+    except ValidationError as other:
+        fields = ", ".join(".".join(map(str, one["loc"])) for one in other.errors()[:3])
+        raise RulesNotAtHandError(
+            f"rules/{sha256}.json of profile {name} was written by another version of the software, or damaged: this one "
+            f"cannot read {fields}. Install the version that the run's manifest names, or restore the file from a backup."
+        ) from other
     if rules.sha256 != sha256:
         raise RulesNotAtHandError(
             f"rules/{sha256}.json holds the rules {rules.sha256}; restore it from a backup."
