@@ -59,7 +59,11 @@ def run_dag(dag_bag, airflow_database):
     def run(dag_id: str, conf: dict[str, object], skip: str | None = None):
         dag = dag_bag.dags[dag_id]
         retries = {task.task_id: task.retries for task in dag.tasks}
-        params = [(param, param.value) for _, param in dag.params.items()]
+        kept = [
+            dag.params,
+            *(getattr(task, "partial_kwargs", {}).get("params", task.params) for task in dag.tasks),
+        ]
+        params = [(param, param.value) for one in kept for _, param in one.items()]
         for task in dag.tasks:
             task.retries = 0  # an error shows at once instead of after seven minutes of back-off
         try:

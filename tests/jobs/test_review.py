@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from ingest.deliver import deliver_many
-from jobs.bid import NoBidYetError, make_bid
+from jobs.bid import make_bid
 from jobs.bid_inputs import read_inputs
+from jobs.bid_store import NoBidYetError
 from jobs.review import review_day, review_month
 from market.periods import Month
 from optimization.procurement import NoBidFoundError
