@@ -17,7 +17,7 @@ from market.periods import PERIODS_PER_HOUR, TIME_ZONE, Month
 from market.profiles import ProvincialRules
 from settlement.findings import Finding, Severity
 from warehouse.home import Home
-from warehouse.records import read_records
+from warehouse.records import read_tables
 
 EVENT_TABLES = (
     "dr_programs",
@@ -50,7 +50,7 @@ class MonthEvents:
     @classmethod
     def read(cls, home: Home, month: Month, as_of: datetime | None) -> MonthEvents:
         """Events whose date lies in the month, by date and id, as known at ``as_of``."""
-        tables = {table: read_records(home, table, as_of=as_of) for table in EVENT_TABLES}
+        tables = read_tables(home, EVENT_TABLES, as_of=as_of)
         inside = dated_in(tables["dr_events"], month).sort_values(["date", "event_id"])
         planned = [_event(row) for row in inside.itertuples()]
         off = [event for event in planned if _called_off(event, tables["dr_cancellations"])]
@@ -59,7 +59,7 @@ class MonthEvents:
     @classmethod
     def one(cls, home: Home, event_id: str, as_of: datetime | None) -> MonthEvents:
         """One event alone. Raises EventUnknownError, naming the events there are."""
-        tables = {table: read_records(home, table, as_of=as_of) for table in EVENT_TABLES}
+        tables = read_tables(home, EVENT_TABLES, as_of=as_of)
         known = tables["dr_events"]
         rows = known[known["event_id"] == event_id]
         if rows.empty:

@@ -23,7 +23,7 @@ from settlement.findings import Finding
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import Input, newest_recorded_at
 from warehouse.home import Home
-from warehouse.records import read_records
+from warehouse.records import read_tables
 
 READING_RECORDS = ("participants", "meters", "registers")
 
@@ -147,7 +147,7 @@ def check_city(home: Home, month: Month, city: str, profile: RuleProfile, kind: 
 
 def read_roster(home: Home, month: Month, as_of: datetime | None) -> tuple[Roster, dict[str, pd.DataFrame]]:
     """Who is who in the month, and the records that checks rest on."""
-    records = {table: read_records(home, table, as_of=as_of) for table in (*READING_RECORDS, "contracts")}
+    records = read_tables(home, (*READING_RECORDS, "contracts"), as_of=as_of)
     return Roster(month, *(records[table] for table in ("participants", "meters", "contracts"))), records
 
 

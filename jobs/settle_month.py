@@ -67,7 +67,7 @@ from warehouse.difference_tables import (
 )
 from warehouse.home import Home
 from warehouse.lock import SETTLEMENT, exclusive
-from warehouse.records import read_records, record_inputs
+from warehouse.records import read_records, read_tables, table_inputs
 from warehouse.rule_files import keep_rules
 
 KINDS = ("draft", "final")
@@ -193,16 +193,8 @@ def month_inputs(
     days = _event_days(home, month, as_of)
     history = min((day - LOOK_BACK for day in days), default=month.first)
     delivered = [
-        *(
-            entry
-            for table in (*MONTH_RECORDS, *EVENT_TABLES)
-            for entry in record_inputs(home, table, as_of=as_of)
-        ),
-        *(
-            entry
-            for table in SESSION_RECORDS
-            for entry in record_inputs(home, table, as_of=as_of, first=month.first, after=month.after)
-        ),
+        *table_inputs(home, (*MONTH_RECORDS, *EVENT_TABLES), as_of=as_of),
+        *table_inputs(home, SESSION_RECORDS, as_of=as_of, first=month.first, after=month.after),
         *(
             entry
             for table in (*MONTH_CURVES, *SESSION_CURVES, *CONSUMER_CURVES)
@@ -298,7 +290,7 @@ def calculate(
     started = rules_used.in_force_from
     rules_used = rules_used.reaching_back_to(month.first)
     rules, matrix = rules_used.settled
-    records = {table: read_records(home, table, as_of=as_of) for table in MONTH_RECORDS}
+    records = read_tables(home, MONTH_RECORDS, as_of=as_of)
     roster = Roster(month, *(records[table] for table in ROSTER_TABLES))
     facts, fact_findings = month_facts(records, month, matrix)
     trades, trade_findings = settled_trades(records, month, roster, rules_used)

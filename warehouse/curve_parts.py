@@ -44,6 +44,7 @@ class File(NamedTuple):
     first_date: date
     last_date: date
     revised: int
+    rows: int
 
 
 @dataclass(frozen=True)

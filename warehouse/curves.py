@@ -157,15 +157,30 @@ def curve_inputs(
     definition = _curve_definition(table)
     rows: Counter[str] = Counter()
     files = _files(home, table, first, after, as_of, delivered)
-    wanted = list(key_columns(definition))
-    if has_quality(definition) and any(file.revised for file in files.files):
-        wanted += ["quality", "values"]  # they tell which deliveries show through
-    for _, parts in _days(home, definition, files, wanted, None):
-        for part in parts:
-            rows[part.source.file.delivery_id] += part.source.rows - len(part.pieces)
-            rows.update(piece.source.file.delivery_id for pieces in part.pieces.values() for piece in pieces)
+    if not any(file.revised for file in files.files):
+        for file in files.files:
+            rows[file.delivery_id] += _rows_between(home, file, first, after)
+    else:
+        wanted = list(key_columns(definition))
+        if has_quality(definition):
+            wanted += ["quality", "values"]  # they tell which deliveries show through
+        for _, parts in _days(home, definition, files, wanted, None):
+            for part in parts:
+                rows[part.source.file.delivery_id] += part.source.rows - len(part.pieces)
+                rows.update(
+                    piece.source.file.delivery_id for pieces in part.pieces.values() for piece in pieces
+                )
     with engine(home).connect() as connection:
-        return inputs_of(connection, rows)
+        return inputs_of(connection, +rows)
+
+
+def _rows_between(home: Home, file: File, first: date, after: date) -> int:
+    """Rows of a file that no other file revises; the footer is read only where it reaches beyond the dates."""
+    if first <= file.first_date and file.last_date < after:
+        return file.rows
+    metadata = pq.read_metadata(home.curves / file.path)
+    groups = groups_by_date(metadata).items()
+    return sum(metadata.row_group(group).num_rows for day, group in groups if first <= day < after)
 
 
 def deliveries_of(
@@ -225,7 +240,8 @@ def _files(
     delivered: Collection[str] | None,
 ) -> _Plan:
     delivered = delivered if home.sees is None else home.sees.of(table, delivered)
-    columns = [getattr(CurveFile, name) for name in ("path", "city", "first_date", "last_date", "revised")]
+    of_file = ("path", "city", "first_date", "last_date", "revised", "rows")
+    columns = [getattr(CurveFile, name) for name in of_file]
     query = (
         select(Delivery.delivery_id, *columns)
         .join(Delivery, Delivery.delivery_id == CurveFile.delivery_id)
@@ -236,7 +252,7 @@ def _files(
     with engine(home).connect() as connection:
         rows = connection.execute(query).all()
     files = [
-        File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised)
+        File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised, row.rows)
         for age, row in enumerate(rows)
         if home.partitions is None or row.city in home.partitions
     ]

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
-from market.tables import TABLES, Column, Kind, Table
+from market.tables import TABLES, Table
 from warehouse.deliveries import Input, file_names, visible
 from warehouse.home import Home, engine
 from warehouse.models import RECORDS, Delivery
+from warehouse.record_columns import STRETCH, frame_of, series_of
 
 KEYS_A_QUERY = 1000  # databases bound the number of values in one IN list
-WHOLE = (Kind.INTEGER, Kind.FLAG)
 
 
 @dataclass(frozen=True)
@@ -53,23 +62,21 @@ def read_records(
     """
     definition = _record_definition(table)
     with engine(home).connect() as connection:
-        rows: list[Row[Any]] = []
-        if _holds_any(connection, table, first, after):
-            newest = _newest(home, definition, as_of, delivered, first, after)
-            if holding is not None:
-                known = newest.subquery()
-                held = (known.c[name].in_(sorted(values)) for name, values in holding.items())
-                newest = select(known).where(or_(*held))
-            rows = list(connection.execute(newest).all())
-    rows.sort(key=itemgetter(*(_position(definition, name) for name in definition.key)))
-    columns = list(zip(*rows, strict=True)) or [() for _ in range(len(definition.columns) + 2)]
-    frame = {
-        column.name: _series(column, values)
-        for column, values in zip(definition.columns, columns, strict=False)
-    }
-    frame["delivery_id"] = pd.Series(columns[-2], dtype=object)
-    frame["line"] = pd.Series(columns[-1], dtype="int64")
-    return pd.DataFrame(frame)
+        revision = _newest_revisions(connection, [table], first, after)[table]
+        return _read(home, connection, definition, revision, as_of, delivered, first, after, holding)
+
+
+def read_tables(
+    home: Home, tables: Collection[str], *, as_of: datetime | None = None
+) -> dict[str, pd.DataFrame]:
+    """``read_records`` of several tables as they stand at one moment. Raises KeyError as it does."""
+    definitions = {table: _record_definition(table) for table in tables}
+    with engine(home).connect() as connection:
+        revisions = _newest_revisions(connection, list(definitions))
+        return {
+            table: _read(home, connection, definition, revisions[table], as_of)
+            for table, definition in definitions.items()
+        }
 
 
 def record_inputs(
@@ -82,15 +89,41 @@ def record_inputs(
     after: date | None = None,
 ) -> list[Input]:
     """The deliveries that hold a newest revision in ``read_records`` of the same arguments, by id."""
-    definition = _record_definition(table)
+    return table_inputs(home, [table], as_of=as_of, delivered=delivered, first=first, after=after)
+
+
+def table_inputs(
+    home: Home,
+    tables: Collection[str],
+    *,
+    as_of: datetime | None = None,
+    delivered: Collection[str] | None = None,
+    first: date | None = None,
+    after: date | None = None,
+) -> list[Input]:
+    """``record_inputs`` of several tables, by table in the order given, then by id; asked in one query."""
+    definitions = {table: _record_definition(table) for table in tables}
     with engine(home).connect() as connection:
-        if not _holds_any(connection, table, first, after):
-            return []
-        newest = _newest(home, definition, as_of, delivered, first, after).subquery()
-        counted = connection.execute(
-            select(newest.c.delivery_id, func.count().label("n")).group_by(newest.c.delivery_id)
-        )
-        return inputs_of(connection, {row.delivery_id: row.n for row in counted})
+        counts = []
+        revisions = _newest_revisions(connection, list(definitions), first, after)
+        for table, revision in revisions.items():
+            if revision:
+                newest = _newest(
+                    home, definitions[table], revision, as_of, delivered, first, after
+                ).subquery()
+                count = select(
+                    literal(table).label("table_name"), newest.c.delivery_id, func.count().label("n")
+                )
+                counts.append(count.group_by(newest.c.delivery_id))
+        rows: dict[str, dict[str, int]] = {table: {} for table in definitions}
+        for row in connection.execute(union_all(*counts)) if counts else ():
+            rows[row.table_name][row.delivery_id] = row.n
+        names = file_names(connection, {one for of_table in rows.values() for one in of_table})
+    return [
+        Input(delivery_id, names[delivery_id], of_table[delivery_id])
+        for of_table in rows.values()
+        for delivery_id in sorted(of_table)
+    ]
 
 
 def inputs_of(connection: Connection, rows: Mapping[str, int]) -> list[Input]:
@@ -146,10 +179,49 @@ def _record_definition(table: str) -> Table:
     return TABLES[table]
 
 
-def _holds_any(connection: Connection, table: str, first: date | None, after: date | None) -> bool:
-    """Most tables of a month are empty: asking first spares building and compiling the whole query."""
-    any_row = select(literal(1)).select_from(RECORDS[table]).where(*_within(RECORDS[table], first, after))
-    return connection.execute(any_row.limit(1)).first() is not None
+def _newest_revisions(
+    connection: Connection, tables: Collection[str], first: date | None = None, after: date | None = None
+) -> dict[str, int]:
+    """By table, the highest revision of any of its rows, 0 where it has none.
+
+    Most tables of a month are empty and most others were never revised: asking first spares ranking them.
+    """
+    highest = [
+        select(literal(table).label("table_name"), func.max(RECORDS[table].c.revision).label("n")).where(
+            *_within_keys(TABLES[table], first, after)
+        )
+        for table in tables
+    ]
+    found = connection.execute(union_all(*highest)).all() if highest else []
+    newest = {row.table_name: row.n or 0 for row in found}
+    return {table: newest[table] for table in tables}
+
+
+def _within_keys(definition: Table, first: date | None, after: date | None) -> list[ColumnElement[bool]]:
+    """The dates asked for, of a table in which all revisions of a row share its date."""
+    within = _within(RECORDS[definition.name], first, after)
+    return within if "date" in definition.key else []
+
+
+def _read(
+    home: Home,
+    connection: Connection,
+    definition: Table,
+    revision: int,
+    as_of: datetime | None,
+    delivered: Collection[str] | None = None,
+    first: date | None = None,
+    after: date | None = None,
+    holding: Mapping[str, Collection[str]] | None = None,
+) -> pd.DataFrame:
+    if not revision:
+        return frame_of(definition, ())
+    newest = _newest(home, definition, revision, as_of, delivered, first, after)
+    if holding is not None:
+        known = newest.subquery()
+        held = (known.c[name].in_(sorted(values)) for name, values in holding.items())
+        newest = select(known).where(or_(*held))
+    return frame_of(definition, connection.execute(newest).partitions(STRETCH))
 
 
 @dataclass(frozen=True)
@@ -188,7 +260,7 @@ def changed_cells(home: Home, table: str) -> list[Changed]:
         rows = connection.execute(query).all()
     columns = list(zip(*rows, strict=True))
     decoded = {
-        column.name: list(_series(column, values))
+        column.name: list(series_of(column, values))
         for column, values in zip(definition.columns, columns, strict=False)
     }
     found = []
@@ -225,26 +297,31 @@ def _position(definition: Table, name: str) -> int:
 def _newest(
     home: Home,
     definition: Table,
+    revision: int,
     as_of: datetime | None,
     delivered: Collection[str] | None,
     first: date | None,
     after: date | None,
 ) -> Select[Any]:
+    """The newest visible revision of every key; revision: the highest there is, 1 where nothing was revised."""
     record = RECORDS[definition.name]
     delivered = delivered if home.sees is None else home.sees.of(definition.name, delivered)
     names = [*(column.name for column in definition.columns), "delivery_id", "line"]
-    rank = func.row_number().over(
-        partition_by=[record.c[name] for name in definition.key], order_by=record.c.revision.desc()
-    )
-    ranked = (
-        select(*(record.c[name] for name in names), rank.label("newest_first"))
+    seen = (
+        select(*(record.c[name] for name in names))
         .join(Delivery, Delivery.delivery_id == record.c.delivery_id)
         .where(visible(as_of, delivered))
     )
-    dated_by_key = "date" in definition.key  # else a newer revision may have another date: look at it last
-    newest = ranked.where(*_within(record, first, after) if dated_by_key else ()).subquery()
-    query = select(*(newest.c[name] for name in names)).where(newest.c.newest_first == 1)
-    return query if dated_by_key else query.where(*_within(newest, first, after))
+    if revision == 1:
+        return seen.where(*_within(record, first, after))
+    rank = func.row_number().over(
+        partition_by=[record.c[name] for name in definition.key], order_by=record.c.revision.desc()
+    )
+    # A newer revision may have another date where that is no key: the date is looked at last.
+    newest = seen.add_columns(rank.label("newest_first")).where(*_within_keys(definition, first, after))
+    ranked = newest.subquery()
+    query = select(*(ranked.c[name] for name in names)).where(ranked.c.newest_first == 1)
+    return query.where(*_within(ranked, first, after))
 
 
 def _within(rows: FromClause, first: date | None, after: date | None) -> list[ColumnElement[bool]]:
@@ -254,23 +331,6 @@ def _within(rows: FromClause, first: date | None, after: date | None) -> list[Co
     if after is not None:
         conditions.append(rows.c["date"] < after)
     return conditions
-
-
-def _series(column: Column, values: Sequence[Any]) -> pd.Series[Any]:
-    if column.kind is Kind.DECIMAL:
-        exact = _decimal_of(column.decimals)
-        return pd.Series([None if value is None else exact(value) for value in values], dtype=object)
-    if column.kind in WHOLE and column.required:
-        return pd.Series(values, dtype="int64")
-    return pd.Series(values, dtype=object)
-
-
-def _decimal_of(decimals: int) -> Callable[[int], Decimal]:
-    @lru_cache(maxsize=100_000)
-    def exact(value: int) -> Decimal:
-        return Decimal(value).scaleb(-decimals)
-
-    return exact
 
 
 def _known(
