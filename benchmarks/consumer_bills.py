@@ -160,7 +160,7 @@ def main() -> None:
     result = MonthSettlement(first, (), (), (), (), {}, ())
     suppliers = Suppliers("GRID", "FUND-GOV", {}, {}, rules.grid_company_own_charges)
     started = time.process_time()
-    done = with_bills(result, bills, suppliers, matrix, {})
+    done = with_bills(result, [bills], suppliers, matrix, {})
     posted = time.process_time() - started
     if bills.lacks:
         raise SystemExit(f"the benchmark lacks {bills.lacks[0]}")

@@ -20,6 +20,7 @@ from market.profiles import RuleProfile
 from settlement.audit.accounts import Account, Contract, Record
 from settlement.audit.bills import basic_fee_plausible, mean_price_in_range, power_factor_plausible
 from settlement.audit.closing import (
+    DaySums,
     Pool,
     allocation_closes,
     no_tail,
@@ -30,6 +31,7 @@ from settlement.audit.contracts import curve_is_contract_energy, sides_agree
 from settlement.audit.records import joined_or_left, master_data_complete, tariff_class_fits
 from settlement.corrections import Brought
 from settlement.findings import Finding
+from settlement.lines import Lines
 from settlement.month import MonthSettlement
 from settlement.retail.use import ConsumerUse
 
@@ -50,7 +52,7 @@ TERMS = (
 
 @dataclass(frozen=True)
 class AuditedMonth:
-    """A month as it was settled. use: of consumers, None where no bills are made; contract_wh: Σ curve by contract."""
+    """A month as it was settled. use: of consumers, None where no bills are made; contract_wh: Σ curve by contract; days: Σ days."""
 
     roster: Roster
     records: Mapping[str, pd.DataFrame]
@@ -58,6 +60,7 @@ class AuditedMonth:
     response: MonthResponse
     use: ConsumerUse | None
     contract_wh: Mapping[str, int | None]
+    days: Sequence[DaySums]
     brought: Sequence[Brought]
     closed: bool
 
@@ -106,7 +109,7 @@ def _of_contracts(audited: AuditedMonth, limits: AuditLimits) -> Iterator[Findin
 
 def _of_the_month(audited: AuditedMonth, limits: AuditLimits, profile: RuleProfile) -> Iterator[Finding]:
     result, (_, matrix) = audited.result, profile.settled
-    yield from no_tail(result.lines, result.daily, result.postings, limits.tail_cny)
+    yield from no_tail(result.lines, audited.days, result.postings, limits.tail_cny)
     yield from allocation_closes(
         pools(audited.response), result.accounts if audited.closed else (), matrix, limits.closure_cny
     )
@@ -123,6 +126,7 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
     if profile.audit is None:
         return {}
     month, records, result = audited.roster.month, audited.records, audited.result
+    whole = Lines.of(result.lines)
     people, registered = audited.people, len(contracts(audited))
     metered = [one for one in people if one.metered]
     meters, trades = valid_in(records["meters"], month), len(dated_in(records["trades"], month))
@@ -135,12 +139,14 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
         **dict.fromkeys(("R01", "R02", "R03", "R04")),
         **dict.fromkeys(("R05", "R06", "R07", "R08", "R09", "R10", "R11"), reads),
         "R12": sum(bool(one.now.tariff_class) and one.now.kind in classed for one in people),
-        "R13": len(
-            {
-                line.participant_id
-                for line in result.lines
-                if priced.get(kind.get(line.participant_id, "")) == line.charge_code
-            }
+        "R13": sum(
+            len(of.participants)
+            for of in (
+                whole.with_codes([code]).of_names(
+                    who for who in whole.names if priced.get(kind.get(who, "")) == code
+                )
+                for code in whole.codes
+            )
         ),
         "R14": sum(one.reactive_varh is not None for one in people) if billed else 0,
         "R15": sum(one.demand_w is not None for one in people) if billed else 0,

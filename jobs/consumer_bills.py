@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -23,14 +23,16 @@ from jobs.consumer_use import UseCollector, maximum_demand, reactive_energy
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster, valid_in
 from market.consumer import ConsumerRules
-from market.dated import Dated
+from market.dated import Dated, on
 from market.money import scaled
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile
 from market.tables import ParticipantKind
 from settlement.findings import Finding, Severity
+from settlement.lines import Lines
 from settlement.month import MonthSettlement
-from settlement.retail.bill import energy_bills
+from settlement.parties import DailySeries
+from settlement.retail.bill import Bills, Lack, energy_bills
 from settlement.retail.books import Suppliers, with_bills
 from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
 from settlement.retail.packages import Certificates, Choice, Package
@@ -44,6 +46,9 @@ from warehouse.runs import Run
 CONSUMER_RECORDS = ("tariffs", "packages", "package_choices", "maximum_demand")
 CONSUMER_CURVES = ("reactive_readings",)
 TEN_THOUSANDTHS = 4
+CONSUMERS_AT_A_TIME = 8_192  # what bills need beside the use of a month is in memory for these alone
+
+KeepDays = Callable[[Sequence[DailySeries]], None]
 
 
 class ConsumerMonth:
@@ -97,10 +102,12 @@ class ConsumerMonth:
         matrix: ChargeMatrix,
         openings: Mapping[str, int],
         difference: Mapping[str, int | None],
+        keep_days: KeepDays,
     ) -> tuple[MonthSettlement, list[Finding]]:
         """The month with bills and what is odd about them; the month itself where no tariff is delivered.
 
-        difference: Wh by metered participant that its registers find beyond its days.
+        difference: Wh by metered participant that its registers find beyond its days. keep_days: is given the days of
+        the bills, those of some consumers after those of others.
         """
         rules, collector = self._profile.consumer, self.collector
         if rules is None or collector is None:
@@ -113,11 +120,22 @@ class ConsumerMonth:
             difference,
         )
         self.use, spans = use, self._spans()
-        bills = energy_bills(use, spans, self.tariffs, rules)
-        basic_fee(bills, spans, rules)
-        power_factor(bills, spans, rules, _first_layer(result))
-        termination(bills, spans, self._month, rules)
-        self.certificates = green_certificates(bills, spans, _carried(self._before))
+        lacks: list[Lack] = []
+        used: set[Tariff] = set()
+        charged: set[str] = set()
+
+        def parts() -> Iterator[Bills]:
+            base = _first_layer(result, rules, max(self._month.days()))
+            carried = _carried(self._before)
+            for first in range(0, len(use.participants), CONSUMERS_AT_A_TIME):
+                rows = slice(first, first + CONSUMERS_AT_A_TIME)
+                bills = self._bills(use.part(rows), [span.part(rows) for span in spans], rules, base, carried)
+                keep_days(bills.series())
+                lacks.extend(bills.lacks)
+                used.update(bills.used)
+                charged.update(bills.columns)
+                yield bills
+
         fund = rules.government_fund
         suppliers = Suppliers(
             self._roster.grid_company,
@@ -126,14 +144,31 @@ class ConsumerMonth:
             _measured(self._roster, inputs),
             rules.grid_company_own_charges,
         )
+        both = with_bills(result, parts(), suppliers, matrix, openings)
         findings = [
             *{(one.code, one.subject): one for one in self._odd}.values(),
-            *lack_findings(bills, self._roster.city),
-            *tariff_findings(bills, self._month, self._profile),
+            *lack_findings(lacks, self._roster.city),
+            *tariff_findings(used, charged, self._month, self._profile),
         ]
-        if suppliers.fund is None and "government_funds" in bills.columns:
+        if suppliers.fund is None and "government_funds" in charged:
             findings.append(_no_fund(self._month, fund))
-        return with_bills(result, bills, suppliers, matrix, openings), findings
+        return both, findings
+
+    def _bills(
+        self,
+        use: ConsumerUse,
+        spans: Sequence[Span],
+        rules: ConsumerRules,
+        base: Mapping[str, Mapping[str, int | None]],
+        carried: Mapping[str, int | None],
+    ) -> Bills:
+        """Every charge of some consumers."""
+        bills = energy_bills(use, spans, self.tariffs, rules)
+        basic_fee(bills, spans, rules)
+        power_factor(bills, spans, rules, base)
+        termination(bills, spans, self._month, rules)
+        self.certificates += green_certificates(bills, spans, carried)
+        return bills
 
     def _without_tariffs(self) -> Iterator[Finding]:
         if self._profile.consumer is not None and self.consumers:
@@ -253,10 +288,12 @@ def _billed_kinds(rules: ConsumerRules | None) -> frozenset[str]:
     return frozenset(kind for charge in priced for kind in charge.kinds) | {ParticipantKind.RETAIL_USER}
 
 
-def _first_layer(result: MonthSettlement) -> dict[str, dict[str, int | None]]:
-    """Fen of the wholesale lines by charge and participant."""
+def _first_layer(
+    result: MonthSettlement, rules: ConsumerRules, last_day: date
+) -> dict[str, dict[str, int | None]]:
+    """Fen of the wholesale lines that a power-factor adjustment rests on, by charge and participant."""
     found: dict[str, dict[str, int | None]] = defaultdict(dict)
-    for line in result.lines:
+    for line in Lines.of(result.lines).with_codes(on(rules.power_factor_base, last_day, "power_factor_base")):
         found[line.charge_code][line.participant_id] = line.amount_fen
     return found
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from market.periods import Month
 from market.profiles import RuleProfile
 from settlement.findings import Finding, Severity
-from settlement.retail.bill import Bills, Lack
+from settlement.retail.bill import Lack
 from settlement.retail.tariffs import Tariff
 
 SENTENCES = {
@@ -39,15 +39,14 @@ SENTENCES = {
 }
 
 
-def lack_findings(bills: Bills, city: Mapping[str, str | None]) -> Iterator[Finding]:
+def lack_findings(every: Iterable[Lack], city: Mapping[str, str | None]) -> Iterator[Finding]:
     """One finding for each thing that is missing, over all days and participants it touches."""
     grouped: dict[tuple[str, str], list[Lack]] = defaultdict(list)
-    for lack in bills.lacks:
+    for lack in every:
         grouped[lack.what, lack.subject].append(lack)
-    names = bills.use.participants
     for (what, subject), lacks in sorted(grouped.items()):
         code, _, detail = what.partition(": ")
-        touched = sorted({names[row] for lack in lacks for row in lack.rows})
+        touched = sorted({who for lack in lacks for who in lack.who})
         first, last = min(lack.days[0] for lack in lacks), max(lack.days[1] for lack in lacks)
         yield Finding(
             code,
@@ -61,11 +60,16 @@ def lack_findings(bills: Bills, city: Mapping[str, str | None]) -> Iterator[Find
         )
 
 
-def tariff_findings(bills: Bills, month: Month, profile: RuleProfile) -> Iterator[Finding]:
-    """Prices of another province or of a later date that stand in, and what a bill's rule leaves open (ruling 31)."""
+def tariff_findings(
+    used: Collection[Tariff], charged: Collection[str], month: Month, profile: RuleProfile
+) -> Iterator[Finding]:
+    """Prices of another province or of a later date that stand in, and what a bill's rule leaves open (ruling 31).
+
+    used: the prices that bills rest on; charged: codes of the charges that somebody has.
+    """
     home = profile.settled[0].home_node
     standing_in: dict[str, list[Tariff]] = defaultdict(list)
-    for tariff in bills.used:
+    for tariff in used:
         later = tariff.source_effective_from is not None and tariff.source_effective_from > month.first
         if tariff.region != home or later:
             standing_in[tariff.component].append(tariff)
@@ -84,7 +88,7 @@ def tariff_findings(bills: Bills, month: Month, profile: RuleProfile) -> Iterato
             "tariff of the time where it is known.",
             evidence={"rows": [[one.tariff_class, one.voltage_band, one.source] for one in ordered]},
         )
-    if "residents_bill" in bills.columns:
+    if "residents_bill" in charged:
         yield Finding(
             "residents_without_tiers",
             Severity.INFORM,
@@ -93,7 +97,7 @@ def tariff_findings(bills: Bills, month: Month, profile: RuleProfile) -> Iterato
             "kWh is billed at the price delivered as catalogue.",
         )
     for code, terms in (("retail_deviation", "X1/X2 and Y1/Y2"), ("retail_termination", "C1 and C2")):
-        if code in bills.columns:
+        if code in charged:
             yield Finding(
                 "package_terms_read",
                 Severity.INFORM,

@@ -35,6 +35,7 @@ from settlement.parties import DailySeries, Parties
 from settlement.purchases import purchases, trade_daily
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
+from warehouse.daily_file import daily_table
 from warehouse.day_tables import day_lines_table
 from warehouse.deliveries import newest_recorded_at
 from warehouse.home import Home
@@ -164,7 +165,7 @@ def _compute(
     findings = (*trade_findings, *roster.findings(), *inputs.findings())
     tables = {
         "lines.parquet": day_lines_table(lines, day, roster.city, matrix),
-        "daily.parquet": run_tables.daily_table(series),
+        "daily.parquet": daily_table(series),
         "interprovincial.parquet": run_tables.interprovincial_table(bought),
         "findings.parquet": run_tables.findings_table(findings, run_id),
     }

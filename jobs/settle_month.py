@@ -22,7 +22,7 @@ from jobs.accepted import ESTIMATES
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
 from jobs.basis import LINES, Basis, past_basis
 from jobs.collection import put_off_collection
-from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth
+from jobs.consumer_bills import CONSUMER_CURVES, CONSUMER_RECORDS, ConsumerMonth, KeepDays
 from jobs.demand_response import (
     EVENT_TABLES,
     LOOK_BACK,
@@ -42,21 +42,25 @@ from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
 from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in, valid_in
-from market.money import half_up, scaled, yuan
+from market.money import half_up, scaled, wide_sum, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, ProvincialRules, RuleProfile, profile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
+from settlement.audit.closing import DaySums
 from settlement.corrections import Brought, differences, moved
 from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
+from settlement.lines import Lines
 from settlement.month import MonthSettlement, month_use, settle_month
+from settlement.parties import DailySeries
 from settlement.passthrough import needs_deviation
 from settlement.purchases import StageTotals, by_stage
 from settlement.retail.packages import Certificates
 from warehouse import run_tables, runs
 from warehouse.curves import curve_inputs
+from warehouse.daily_file import DAILY, DailyFile
 from warehouse.deliveries import newest_recorded_at
 from warehouse.difference_tables import (
     CORRECTIONS,
@@ -279,13 +283,14 @@ def calculate(
     reuse_checks: bool = False,
     settled_by: runs.Run | None = None,
     progress: Progress = silent,
+    keep_days: KeepDays | None = None,
 ) -> Calculation:
     """Settle a month under any profile and write nothing: the run's own step, and what another rule would do.
 
     before: the run of the month before, whose accounts carry forward; None opens them at zero. brought: corrections
     posted into this month. unified: user prices that stay, of a month that is corrected; settled_by: the version of it
-    that was final. A profile that begins later is
-    applied as of its first day. Raises what ``settle`` raises.
+    that was final. keep_days: is given the daily amounts, which nothing here holds on to. A profile that begins later
+    is applied as of its first day. Raises what ``settle`` raises.
     """
     started = rules_used.in_force_from
     rules_used = rules_used.reaching_back_to(month.first)
@@ -333,14 +338,24 @@ def calculate(
         {charge.code for charge in matrix.charges},
     )
     amounts = [*response.amounts, *by_hand.amounts]
+    days: list[DaySums] = []
+
+    def take(series: Sequence[DailySeries]) -> None:
+        days.extend(DaySums.of(one) for one in series)
+        if keep_days is not None:
+            keep_days(series)
+
     result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts, brought)
-    result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference)
+    take(result.daily)
+    result = replace(result, daily=())
+    del settled  # bills rest on none of it, and they need the memory
+    result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference, take)
     missing = _missing_lines(result)
     closed = not missing and not {"pool_without_key", "fund_unknown"} & {
         one.code for one in (*result.findings, *bill_findings)
     }
     audited = AuditedMonth(
-        roster, records, result, response, consumers.use, inputs.contract_wh, brought, closed
+        roster, records, result, response, consumers.use, inputs.contract_wh, days, brought, closed
     )
     findings = (
         *result.findings,
@@ -372,7 +387,13 @@ def calculate(
     )
 
 
-def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: bool = False) -> Calculation:
+def calculate_basis(
+    basis: Basis,
+    progress: Progress = silent,
+    *,
+    reuse_checks: bool = False,
+    keep_days: KeepDays | None = None,
+) -> Calculation:
     """``calculate`` on a basis, with what waits for approval."""
     done = calculate(
         basis.home,
@@ -386,6 +407,7 @@ def calculate_basis(basis: Basis, progress: Progress = silent, *, reuse_checks: 
         reuse_checks=reuse_checks,
         settled_by=basis.origin,
         progress=progress,
+        keep_days=keep_days,
     )
     waiting = posted.waiting_findings(basis.waiting, str(basis.month), basis.kind)
     unbilled = (
@@ -409,14 +431,14 @@ def compute_run(
     checked: takes note of the cities whose readings were gone through; where it is given, the checks of cities in
     which nothing has changed are taken over. Without it everything is computed afresh.
     """
-    done = calculate_basis(basis, progress, reuse_checks=checked is not None)
+    with DailyFile(folder / DAILY) as daily:
+        done = calculate_basis(basis, progress, reuse_checks=checked is not None, keep_days=daily.add)
     if checked is not None:
         checked.append(done.readings.checked)
     _, matrix = basis.rules.settled
     result, response, findings = done.result, done.response, done.findings
     tables = {
         "lines.parquet": run_tables.lines_table(result.lines, matrix),
-        "daily.parquet": run_tables.daily_table(result.daily),
         "postings.parquet": run_tables.postings_table(result.postings, run_id),
         ACCOUNTS: run_tables.accounts_table(result.accounts),
         "baseline.parquet": run_tables.baseline_table(response.baselines),
@@ -430,6 +452,7 @@ def compute_run(
         run_tables.AUDIT: run_tables.audit_table(done.looked_at),
     }
     rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
+    rows[DAILY] = daily.rows
     if basis.billed is not None:
         rows[DIFFERENCES] = write_differences(basis.billed, basis.month, folder, run_id)
     blocked = any(finding.severity is Severity.BLOCK for finding in findings)
@@ -518,9 +541,9 @@ def _error_tariff(month: Month, rules: ProvincialRules, unified: UnifiedPrices |
 
 def _missing_lines(result: MonthSettlement) -> list[Finding]:
     missing: dict[str, list[str]] = defaultdict(list)
-    for line in result.lines:
-        if line.amount_fen is None:
-            missing[line.charge_code].append(line.participant_id)
+    lines = Lines.of(result.lines)
+    for line in lines.only(~lines.amount.known):
+        missing[line.charge_code].append(line.participant_id)
     return [
         Finding(
             "missing_amount",
@@ -536,28 +559,23 @@ def _missing_lines(result: MonthSettlement) -> list[Finding]:
 
 def _totals(result: MonthSettlement, findings: Sequence[Finding], events: MonthEvents) -> dict[str, Any]:
     systems = list(result.systems.values())
-    charged = [line.amount_fen for line in result.lines if line.amount_fen is not None]
+    lines = Lines.of(result.lines)
+    fen = lines.amount.values
     severities = [str(finding.severity) for finding in findings]
     return {
         "use_mwh": _mwh([system.use for system in systems]),
         "generation_mwh": _mwh([system.generation for system in systems]),
         "import_mwh": _mwh([system.imported for system in systems]),
         "loss_mwh": _mwh([system.loss for system in systems]),
-        "charges_cny": str(yuan(sum(fen for fen in charged if fen > 0))),
-        "credits_cny": str(yuan(sum(fen for fen in charged if fen < 0))),
-        "lines": len(result.lines),
-        "missing_lines": len(result.lines) - len(charged),
-        "participants": len({line.participant_id for line in result.lines}),
+        "charges_cny": str(yuan(wide_sum(fen[fen > 0]))),
+        "credits_cny": str(yuan(wide_sum(fen[fen < 0]))),
+        "lines": len(lines),
+        "missing_lines": int((~lines.amount.known).sum()),
+        "participants": len(lines.participants),
         "interprovincial": {one.stage: _stage_totals(one) for one in by_stage(result.purchases)},
         "events": len(events.events),
         "demand_response_cny": str(
-            yuan(
-                -sum(
-                    line.amount_fen or 0
-                    for line in result.lines
-                    if line.charge_code == "demand_response_payment"
-                )
-            )
+            yuan(-wide_sum(lines.with_codes(["demand_response_payment"]).amount.values))
         ),
         "findings": {severity: severities.count(severity) for severity in map(str, Severity)},
     }

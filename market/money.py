@@ -103,6 +103,27 @@ def apportion(total: int, weights: Sequence[int], keys: Sequence[str]) -> list[i
     return parts if total > 0 else [-part for part in parts]
 
 
+def apportioned_rows(totals: IntArray, weights: IntArray) -> IntArray:
+    """``apportion`` of every row at once, ties to the earlier column. totals: (rows,); weights: (rows, n) >= 0.
+
+    Raises ValueError for a row with a total and no positive weight.
+    """
+    sums = weights.sum(axis=1)
+    if (totals[sums == 0] != 0).any():
+        raise ValueError("A row has something to share and no positive weight; give it a weight first.")
+    if peak(totals) * peak(weights) > INT64_MAX or peak(weights) * weights.shape[1] > INT64_MAX:
+        keys = [f"{column:06d}" for column in range(weights.shape[1])]
+        pairs = zip(totals.tolist(), weights.tolist(), strict=True)
+        return np.array([apportion(total, of, keys) for total, of in pairs], np.int64).reshape(weights.shape)
+    products = np.abs(totals)[:, None] * weights
+    parts, remainders = np.divmod(products, np.maximum(sums, 1)[:, None])
+    left = np.abs(totals) * (sums > 0) - parts.sum(axis=1)
+    order = np.argsort(-remainders, axis=1, kind="stable")
+    first = np.arange(weights.shape[1]) < left[:, None]
+    np.put_along_axis(parts, order, np.take_along_axis(parts, order, axis=1) + first, axis=1)
+    return np.asarray(np.sign(totals)[:, None] * parts, np.int64)
+
+
 def checked_product_sum(quantity: IntArray, price: IntArray, what: str) -> IntArray:
     """``(quantity * price).sum(axis=-1)`` in int64, refused where the bound could be passed (ruling 9).
 

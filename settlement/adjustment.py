@@ -13,7 +13,7 @@ from market.money import NANO_PER_FEN, half_up
 from market.profiles import Charge
 from settlement.book import Book, Charged, row_totals, sum_or_none
 from settlement.findings import Finding, Severity
-from settlement.ledger import Line
+from settlement.lines import Line, Lines, optional
 
 
 def month_adjustment(book: Book, charge: Charge) -> Charged:
@@ -39,14 +39,11 @@ def month_adjustment(book: Book, charge: Charge) -> Charged:
     return Charged(lines, findings=findings)
 
 
-def month_adjustment_loss(book: Book, charge: Charge, adjusted: list[Line]) -> Charged:
+def month_adjustment_loss(book: Book, charge: Charge, adjusted: Lines) -> Charged:
     """The grid company's loss less what ``adjusted`` lines charge; nothing where there are none."""
-    if not adjusted:
+    if not len(adjusted):
         return Charged([])
-    wh, fen = (
-        sum_or_none([line.quantity_wh for line in adjusted]),
-        sum_or_none([line.amount_fen for line in adjusted]),
-    )
+    wh, fen = sum_or_none(optional(adjusted.quantity)), adjusted.total_fen
     return Charged(
         [
             book.line(

@@ -15,7 +15,7 @@ from market.sharing import KeyName
 from settlement.day import Amounts, BoolArray, DaySettlement, System
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding
-from settlement.ledger import Line
+from settlement.lines import Known, Line, Lines
 from settlement.parties import DailySeries, Parties
 from settlement.passthrough import Keys
 
@@ -27,7 +27,7 @@ UNMETERED = ("energy_day_ahead", "contract")  # no part of the amount rests on a
 class Charged:
     """What one charge gives: its lines, its exact days where it has days, and what is odd about it."""
 
-    lines: Sequence[Line]
+    lines: Iterable[Line]
     daily: Sequence[DailySeries] = ()
     findings: Sequence[Finding] = ()
 
@@ -99,28 +99,31 @@ class Book:
             who, code, self.parties.city.get(who), wh, fen, self.parties.measured_ppm.get(who), delivered
         )
 
-    def lines(self, series: DailySeries, *, delivered: bool = False) -> list[Line]:
+    def lines(self, series: DailySeries, *, delivered: bool | BoolArray = False) -> Lines:
         """One line a participant of the series, rounded once to the fen, half up (ruling 8)."""
-        missing = incomplete_rows(series.missing)
-        quantity = row_totals(series.quantity, series.missing)
+        known = ~np.asarray(series.missing.any(axis=1))
         if peak(series.nano) * series.nano.shape[1] > INT64_MAX:
             raise OverflowBoundError(
                 f"A month of {series.charge_code} of one participant could pass int64 1e-9 元."
             )
-        fen = half_up_array(series.nano.sum(axis=1), NANO_PER_FEN).tolist()  # the one rounding (ruling 8)
-        metered = series.charge_code not in UNMETERED
-        return [
-            Line(
-                who,
-                series.charge_code,
-                self.parties.city.get(who),
-                quantity[i],
-                None if missing[i] else fen[i],
-                self.parties.measured_ppm.get(who) if metered else None,
-                delivered,
-            )
-            for i, who in enumerate(series.participants)
-        ]
+        fen = half_up_array(series.nano.sum(axis=1), NANO_PER_FEN)  # the one rounding (ruling 8)
+        return Lines.of_charge(
+            series.charge_code,
+            series.participants,
+            Known(np.where(known, series.quantity.sum(axis=1), 0), known),
+            Known(np.where(known, fen, 0), known),
+            city=self.parties.city,
+            measured_ppm=None if series.charge_code in UNMETERED else self.parties.measured_ppm,
+            delivered=delivered,
+        )
+
+    def shares(
+        self, code: str, who: Sequence[str], wh: Sequence[int | None], fen: Sequence[int | None]
+    ) -> Lines:
+        """A line of each payer with its share of a pool, as ``line`` makes them."""
+        return Lines.of_charge(
+            code, who, wh, fen, city=self.parties.city, measured_ppm=self.parties.measured_ppm
+        )
 
     def _series(self, code: str, who: tuple[str, ...], amounts: list[Amounts]) -> DailySeries:
         def column(name: str) -> IntArray:
@@ -149,7 +152,7 @@ def incomplete_rows(missing: BoolArray) -> list[bool]:
 
 def total_fen(lines: Iterable[Line]) -> int | None:
     """Sum of the lines, None where one is missing."""
-    return sum_or_none([line.amount_fen for line in lines])
+    return Lines.of(lines).total_fen
 
 
 def sum_or_none(parts: Sequence[int | None]) -> int | None:

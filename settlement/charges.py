@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from market.money import apportion, fen_of_nano, yuan
 from market.profiles import Charge
 from settlement.adjustment import month_adjustment, month_adjustment_loss
-from settlement.book import Book, Charged, recoded, row_totals, sum_or_none, total_fen
+from settlement.book import Book, Charged, recoded, row_totals, sum_or_none
 from settlement.capacity import capacity_keys
 from settlement.fees import fee, month_shares
 from settlement.findings import Finding, Severity
-from settlement.ledger import Line
+from settlement.lines import Line, Lines
 from settlement.parties import DailySeries
 from settlement.passthrough import CODE as GAIN_LOSS
 from settlement.pools import PoolWithoutKeyError, stretches
@@ -40,27 +42,15 @@ def _priority(book: Book, charge: Charge) -> Charged:
     series = book.generators.get(charge.code)
     if series is None:
         return Charged([])
-    lines = [
-        line for line in book.lines(series, delivered=True) if line.quantity_wh or line.amount_fen is None
-    ]
-    return Charged(lines, [series])
+    lines = book.lines(series, delivered=True)
+    return Charged(lines.only((lines.quantity.values != 0) | ~lines.amount.known), [series])
 
 
 def _contract(book: Book, charge: Charge) -> Charged:  # noqa: ARG001
     """Both sides of every contract at the reference price; a party without any contract has no line."""
-    sellers = set(book.parties.generators)
-    users, generators = (
-        [
-            line
-            for line in book.lines(book.contract, delivered=delivered)
-            if (line.participant_id in sellers) is delivered
-        ]
-        for delivered in (False, True)
-    )
-    lines = [
-        line for line in (*users, *generators) if line.participant_id not in book.parties.without_contract
-    ]
-    return Charged(lines, [book.contract])
+    sells = np.arange(len(book.contract.participants)) >= len(book.parties.users)
+    lines = book.lines(book.contract, delivered=sells)
+    return Charged(lines.only(~lines.has_name(book.parties.without_contract)), [book.contract])
 
 
 def _residents(book: Book, charge: Charge) -> Charged:
@@ -81,7 +71,9 @@ def _capacity_of_users(book: Book, charge: Charge) -> Charged:
 
 
 def _both(book: Book, charge: Charge, users: DailySeries, generators: DailySeries) -> Charged:  # noqa: ARG001
-    return Charged([*book.lines(users), *book.lines(generators, delivered=True)], [users, generators])
+    return Charged(
+        Lines.joined([book.lines(users), book.lines(generators, delivered=True)]), [users, generators]
+    )
 
 
 DIRECT: dict[str, Callable[[Book, Charge], Charged]] = {
@@ -139,23 +131,23 @@ def direct_charges(book: Book) -> Charged:
             made.append(fee(book, charge))
         elif charge.code in DIRECT:
             made.append(DIRECT[charge.code](book, charge))
-    adjusted = [line for one in made for line in one.lines if line.charge_code == ADJUSTMENT]
-    if adjusted:
+    adjusted = Lines.joined(one.lines for one in made).with_codes([ADJUSTMENT])
+    if len(adjusted):
         made.append(month_adjustment_loss(book, book.matrix.charge("month_adjustment_loss"), adjusted))
     return _joined(made)
 
 
-def closing_charges(book: Book, lines: Sequence[Line], remainder_fen: int | None) -> Charged:
+def closing_charges(book: Book, lines: Lines, remainder_fen: int | None) -> Charged:
     """What the direct lines leave on the accounts goes back to (or is borne by) those the rule names.
 
     remainder_fen: of the energy account after the import's value and the curve mismatch (ruling 6).
     """
-    made = [_congestion(book, remainder_fen), _capacity_to_units(book, _of(lines, CAPACITY))]
+    made = [_congestion(book, remainder_fen), _capacity_to_units(book, lines.with_codes([CAPACITY]))]
     codes = {charge.code for charge in book.matrix.charges}
     if "curve_mismatch" in codes:
         made.append(_curve_mismatch(book, book.matrix.charge("curve_mismatch")))
     if "deviation_recovery_return" in codes:
-        recovered = _of(lines, "deviation_recovery_users", "deviation_recovery_generators")
+        recovered = lines.with_codes(["deviation_recovery_users", "deviation_recovery_generators"])
         made.append(_returned(book, book.matrix.charge("deviation_recovery_return"), recovered))
     return _joined(made)
 
@@ -171,21 +163,18 @@ def _congestion(book: Book, remainder_fen: int | None) -> Charged:
     }
     users = book.parties.users
     weights = [max(wh or 0, 0) for wh in book.energy_wh]
-    lines = []
-    for code, pool in pools.items():
-        shares: Sequence[int | None] = (
-            [None] * len(users) if pool is None else apportion(pool, weights, users)
-        )
-        lines += [
-            book.line(who, code, wh, share)
-            for who, wh, share in zip(users, book.energy_wh, shares, strict=True)
-        ]
-    return Charged(lines)
+    shares: dict[str, Sequence[int | None]] = {
+        code: [None] * len(users) if pool is None else apportion(pool, weights, users)
+        for code, pool in pools.items()
+    }
+    return Charged(
+        Lines.joined(book.shares(code, users, book.energy_wh, share) for code, share in shares.items())
+    )
 
 
-def _capacity_to_units(book: Book, collected: Sequence[Line]) -> Charged:
+def _capacity_to_units(book: Book, collected: Lines) -> Charged:
     """Collected capacity money to units by their capacity, available or by output as their class has it (B.4)."""
-    collected_fen = total_fen(collected)
+    collected_fen = collected.total_fen
     parties, sold, last = book.parties, book.generators["energy_real_time"], book.dates[-1]
     classes = book.facts.tariff_class
     keys = capacity_keys(
@@ -222,11 +211,11 @@ def _curve_mismatch(book: Book, charge: Charge) -> Charged:
     )
 
 
-def _returned(book: Book, charge: Charge, recovered: Sequence[Line]) -> Charged:
+def _returned(book: Book, charge: Charge, recovered: Lines) -> Charged:
     """What was recovered, to all C&I users by monthly energy; by the sharing of the month's last day."""
-    if not recovered:
+    if not len(recovered):
         return Charged([])
-    fen = total_fen(recovered)
+    fen = recovered.total_fen
     cuts = [(first, after) for first, after, _ in stretches(book, charge)]
     pools: dict[tuple[int, int], int | None] = dict.fromkeys(cuts, 0 if fen is not None else None)
     pools[cuts[-1]] = None if fen is None else -fen
@@ -239,14 +228,10 @@ def _returned(book: Book, charge: Charge, recovered: Sequence[Line]) -> Charged:
 def _joined(made: Iterable[Charged]) -> Charged:
     every = list(made)
     return Charged(
-        [line for one in every for line in one.lines],
+        Lines.joined(one.lines for one in every),
         [series for one in every for series in one.daily],
         [finding for one in every for finding in one.findings],
     )
-
-
-def _of(lines: Iterable[Line], *codes: str) -> list[Line]:
-    return [line for line in lines if line.charge_code in codes]
 
 
 def _no_unit(fen: int) -> Finding:

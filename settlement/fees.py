@@ -25,7 +25,7 @@ from settlement.book import Book, Charged
 from settlement.day import BoolArray
 from settlement.facts import FeeAmount
 from settlement.findings import Finding, Severity
-from settlement.ledger import Line
+from settlement.lines import Line, Lines
 from settlement.parties import DailySeries
 from settlement.pools import (
     PoolWithoutKeyError,
@@ -89,10 +89,11 @@ def _by_day(book: Book, charge: Charge, rows: Sequence[FeeAmount]) -> Charged:
                 if part:
                     nano[mine, day] += shared_by_day(part, group, day - first, charge.code)
     if missing[:, with_pool].any():
-        return Charged([book.line(who, charge.code, None, None) for who in everyone])
+        nothing = [None] * len(everyone)
+        return Charged(book.shares(charge.code, everyone, nothing, nothing))
     fen = fen_of_shares(dict(zip(everyone, nano.sum(axis=1).tolist(), strict=True)), sum(pools))
     wh = quantity.sum(axis=1).tolist()
-    lines = [book.line(who, charge.code, wh[i], fen[who]) for i, who in enumerate(everyone)]
+    lines = book.shares(charge.code, everyone, wh, [fen[who] for who in everyone])
     return Charged(lines, _daily(book, charge.code, everyone, quantity, nano))
 
 
@@ -122,7 +123,7 @@ def _by_month(book: Book, charge: Charge, rows: Sequence[FeeAmount]) -> Charged:
     return Charged(month_shares(book, charge, pools))
 
 
-def month_shares(book: Book, charge: Charge, pools: dict[tuple[int, int], int | None]) -> list[Line]:
+def month_shares(book: Book, charge: Charge, pools: dict[tuple[int, int], int | None]) -> Lines:
     """Lines of a pool shared by month; the pool comes by stretch of days on which the charge's sharing stays.
 
     A pool that is None, or a missing key, leaves every line missing. Raises PoolWithoutKeyError.
@@ -140,7 +141,8 @@ def month_shares(book: Book, charge: Charge, pools: dict[tuple[int, int], int | 
                 fen[one] = fen.get(one, 0) if share is not None else None
         for one, part in (share or {}).items():
             fen[one] = _added(fen[one], part)
-    return [book.line(one, charge.code, wh[one], fen[one]) for one in sorted(fen)]
+    who = sorted(fen)
+    return book.shares(charge.code, who, [wh[one] for one in who], [fen[one] for one in who])
 
 
 def _at_standard(book: Book, charge: Charge, standards: Sequence[int | None]) -> Charged:

@@ -7,27 +7,30 @@ account of its charge. A clearing account closes at zero or carries forward, as 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import numpy as np
 
 from market.profiles import ChargeMatrix
+from settlement.lines import Line, Lines, sums_by
+from settlement.postings import Posting, Postings, distinct, texts, turns
+
+__all__ = [
+    "Balance",
+    "LedgerNotBalancedError",
+    "Line",
+    "Movement",
+    "Posting",
+    "assert_balanced",
+    "balances",
+    "participant_account",
+    "post",
+]
 
 
 class LedgerNotBalancedError(AssertionError):
     """The run fails closed: postings or a clearing account do not close as the profile says."""
-
-
-class Line(NamedTuple):
-    """One statement line; ``amount_fen`` None is missing, is not posted, and blocks the run (ruling 14)."""
-
-    participant_id: str
-    charge_code: str
-    city: str | None
-    quantity_wh: int | None
-    amount_fen: int | None
-    measured_ppm: int | None = None
-    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,6 @@ class Movement:
 
     transfer_code: str
     amount_fen: int
-
-
-class Posting(NamedTuple):
-    """One side of an entry; debit positive."""
-
-    account: str
-    participant_id: str | None
-    charge_code: str
-    side: str
-    amount_fen: int
-    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +60,37 @@ def participant_account(participant_id: str) -> str:
     return f"participant:{participant_id}"
 
 
-def post(lines: Sequence[Line], movements: Sequence[Movement], matrix: ChargeMatrix) -> list[Posting]:
+def post(lines: Iterable[Line], movements: Sequence[Movement], matrix: ChargeMatrix) -> Postings:
     """Two postings for every line with an amount and every movement."""
+    of = Lines.of(lines)
+    posted = of.only(of.amount.known)
     account_of = {charge.code: charge.account for charge in matrix.charges}
+    own = texts([participant_account(who) for who in of.names])[posted.who]
+    clearing = texts([account_of[code] for code in of.codes])[posted.code]
+    who, codes = texts(of.names)[posted.who], texts(of.codes)[posted.code]
+    nobody, sides = np.full(len(posted), None, np.object_), texts(["participant", "clearing"])
+    return Postings.joined(
+        [
+            Postings(
+                turns(own, clearing),
+                turns(who, nobody),
+                turns(codes, codes),
+                np.tile(sides, len(posted)),
+                turns(posted.amount.values, -posted.amount.values),
+                turns(who, who),
+            ),
+            _moved(movements, matrix),
+        ]
+    )
+
+
+def _moved(movements: Sequence[Movement], matrix: ChargeMatrix) -> Iterator[Posting]:
     transfers = {transfer.code: transfer for transfer in matrix.transfers}
-    postings = []
-    for line in lines:
-        if line.amount_fen is None:
-            continue
-        who, code, fen = line.participant_id, line.charge_code, line.amount_fen
-        postings.append(Posting(f"participant:{who}", who, code, "participant", fen, who))
-        postings.append(Posting(account_of[code], None, code, "clearing", -fen, who))
     for movement in movements:
         transfer = transfers[movement.transfer_code]
         fen = movement.amount_fen
-        postings.append(Posting(transfer.debit, None, transfer.code, "debit", fen, transfer.debit))
-        postings.append(Posting(transfer.credit, None, transfer.code, "credit", -fen, transfer.credit))
-    return postings
+        yield Posting(transfer.debit, None, transfer.code, "debit", fen, transfer.debit)
+        yield Posting(transfer.credit, None, transfer.code, "credit", -fen, transfer.credit)
 
 
 def balances(
@@ -99,8 +105,10 @@ def balances(
     before: accounts that earlier postings of the month have moved already.
     """
     movement: dict[str, int] = defaultdict(int, {one.account: one.movement_fen for one in before})
-    for posting in postings:
-        movement[posting.account] += posting.amount_fen
+    of = Postings.of(postings)
+    accounts, places = distinct(of.account)
+    for account, fen in zip(accounts, sums_by(places, of.amount_fen, len(accounts)).tolist(), strict=True):
+        movement[account] += fen
     names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}
     names |= openings.keys()
     return [
@@ -121,7 +129,7 @@ def assert_balanced(
     incomplete: accounts with a missing line, which cannot close before the finding is resolved (ruling 14).
     Raises LedgerNotBalancedError.
     """
-    total = sum(posting.amount_fen for posting in postings)
+    total = Postings.of(postings).total_fen
     if total != 0:
         raise LedgerNotBalancedError(f"The postings sum to {total} fen instead of 0; the run is not written.")
     closing = {balance.account: balance for balance in accounts}

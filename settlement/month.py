@@ -23,10 +23,12 @@ from settlement.day import DaySettlement, System
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding, Severity
 from settlement.interprovincial import TradeSettlement
-from settlement.ledger import Balance, Line, Movement, Posting, assert_balanced, balances, post
+from settlement.ledger import Balance, Movement, assert_balanced, balances, post
+from settlement.lines import Line, Lines
 from settlement.parties import DailySeries, Parties
 from settlement.passthrough import CODE as GAIN_LOSS
 from settlement.passthrough import gain_loss_lines
+from settlement.postings import Posting, Postings
 from settlement.purchases import Purchase, direct_lines, purchases, trade_daily, trade_lines
 
 
@@ -46,9 +48,9 @@ class EventAmount:
 class MonthSettlement:
     """Everything a month's run writes about money and energy."""
 
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     daily: tuple[DailySeries, ...]
-    postings: tuple[Posting, ...]
+    postings: Sequence[Posting]
     accounts: tuple[Balance, ...]
     findings: tuple[Finding, ...]
     systems: Mapping[date, System]
@@ -75,20 +77,20 @@ def settle_month(
     settled = list(days)
     book = Book(parties, settled, rules, matrix, facts)
     direct = direct_charges(book)
-    lines, daily, findings = [*direct.lines], [*direct.daily], [*trades.findings, *direct.findings]
+    lines = Lines.joined([direct.lines])
+    daily, findings = [*direct.daily], [*trades.findings, *direct.findings]
 
     reference_fen = _reference_fen(settled)
     mismatch_nano = sum_or_none([day.system.curve_mismatch_nano for day in settled])
     mismatch_fen = None if mismatch_nano is None else fen_of_nano(mismatch_nano)
     of_energy = {charge.code for charge in matrix.charges if charge.account == "energy"}
-    energy_fen = total_fen([line for line in lines if line.charge_code in of_energy])
+    energy_fen = lines.with_codes(of_energy).total_fen
     remainder = (
         None
         if energy_fen is None or reference_fen is None or mismatch_fen is None
         else energy_fen - reference_fen - mismatch_fen
     )
     closing = closing_charges(book, lines, remainder)
-    lines += closing.lines
     findings += closing.findings
 
     bought = purchases(
@@ -99,10 +101,19 @@ def settle_month(
     unplaced = None if credited is None or reference_fen is None else -credited - reference_fen
     charge = matrix.charge(GAIN_LOSS).under(rules.passthrough_policy)
     passed_on, found = gain_loss_lines(unplaced, charge, parties, book.passthrough_keys())
-    lines += [*import_lines, *passed_on, *_event_lines(events, parties), *resettlement_lines(brought)]
+    contract_fen = lines.with_codes(["contract"]).total_fen
+    lines = Lines.joined(
+        [
+            lines,
+            closing.lines,
+            import_lines,
+            passed_on,
+            _event_lines(events, parties),
+            resettlement_lines(brought),
+        ]
+    )
     findings += [*found, *_loss_findings(settled, rules)]
 
-    contract_fen = total_fen([line for line in lines if line.charge_code == "contract"])
     movements = [
         Movement(code, amount)
         for code, amount in (
@@ -138,7 +149,7 @@ def _reference_fen(settled: list[DaySettlement]) -> int | None:
 
 
 def _close(
-    lines: list[Line],
+    lines: Lines,
     daily: list[DailySeries],
     bought: list[Purchase],
     movements: list[Movement],
@@ -148,21 +159,20 @@ def _close(
     openings: Mapping[str, int],
     brought: Sequence[Brought],
 ) -> MonthSettlement:
-    lines = sorted(lines, key=lambda line: (line.participant_id, line.charge_code))
+    lines = lines.in_order()
     account_of = {charge.code: charge.account for charge in matrix.charges}
-    incomplete = frozenset(account_of[line.charge_code] for line in lines if line.amount_fen is None)
+    incomplete = frozenset(account_of[code] for code in lines.incomplete_codes)
     if "energy" in incomplete:
         incomplete |= {"congestion", "interprovincial", "curve_mismatch"}
     incomplete |= {account_of[one.subject] for one in findings if one.code == "pool_without_key"}
-    postings = [*post(lines, movements, matrix), *clearing_postings(brought)]
-    participants = sorted({line.participant_id for line in lines})
-    accounts = balances(postings, matrix, openings, participants)
+    postings = Postings.joined([post(lines, movements, matrix), clearing_postings(brought)])
+    accounts = balances(postings, matrix, openings, lines.participants)
     rounded = len(lines) + sum(len(one.lines) for one in brought)
     assert_balanced(postings, accounts, matrix, rounded, incomplete)
     return MonthSettlement(
-        lines=tuple(lines),
+        lines=lines,
         daily=tuple(daily),
-        postings=tuple(postings),
+        postings=postings,
         accounts=tuple(accounts),
         findings=tuple(findings),
         systems={day.day: day.system for day in settled},

@@ -13,7 +13,7 @@ from market.money import apportion, yuan
 from market.profiles import Charge
 from market.tables import ParticipantKind
 from settlement.findings import Finding, Severity
-from settlement.ledger import Line
+from settlement.lines import Lines
 from settlement.parties import Parties
 
 CODE = "interprovincial_gain_loss"
@@ -58,7 +58,7 @@ def needs_deviation(policy: str) -> bool:
 
 def gain_loss_lines(
     pool_fen: int | None, charge: Charge, parties: Parties, keys: Keys
-) -> tuple[list[Line], list[Finding]]:
+) -> tuple[Lines, list[Finding]]:
     """Lines of the pool under the charge's policy; ``charge`` is of a matrix ``under`` that policy.
 
     pool_fen: landed cost less the provincial value, None when missing. What a key cannot place goes to the
@@ -72,10 +72,16 @@ def gain_loss_lines(
         for who, part in share.fen.items():
             quantity[who] = share.keys[who]
             fen[who] = part if who not in fen else _added(fen[who], part)
-    return [
-        Line(who, CODE, parties.city.get(who), quantity[who], fen[who], parties.measured_ppm.get(who))
-        for who in sorted(fen)
-    ], findings
+    payers = sorted(fen)
+    lines = Lines.of_charge(
+        CODE,
+        payers,
+        [quantity[who] for who in payers],
+        [fen[who] for who in payers],
+        city=parties.city,
+        measured_ppm=parties.measured_ppm,
+    )
+    return lines, findings
 
 
 def shares_of(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha1
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,13 +19,15 @@ from market.periods import PERIODS
 from market.profiles import ChargeMatrix
 from settlement.findings import Finding
 from settlement.interprovincial import WH_PER_MWH
-from settlement.ledger import Balance, Line, Posting
-from settlement.parties import DailySeries
+from settlement.ledger import Balance
+from settlement.lines import NOT_MEASURED, Line, Lines, optional
+from settlement.postings import Posting, Postings
 from settlement.purchases import Purchase
 from settlement.retail.packages import Certificates
 
-ROWS_A_GROUP = 65_536
+ROWS_A_GROUP = 65_536  # who looks for one participant reads its groups alone
 SCHEMA_VERSION = "1"
+METADATA = {b"gridsettle.schema": SCHEMA_VERSION.encode()}
 GREEN_CERTIFICATES = "green_certificates.parquet"
 AUDIT = "audit.parquet"
 ENERGY = pa.decimal128(18, 6)
@@ -36,6 +37,8 @@ EXACT_AMOUNT = pa.decimal128(38, 9)
 SHARE = pa.decimal128(7, 6)
 POWER = pa.decimal128(18, 3)
 GREEN = pa.decimal128(28, 10)
+HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+HEX_PLACES = [place for place in range(36) if place not in (8, 13, 18, 23)]  # of an id as text
 
 
 def decimals(values: IntArray, kind: pa.DataType, missing: np.ndarray[Any, Any] | None = None) -> pa.Array:
@@ -53,74 +56,39 @@ def decimals_or_null(values: Sequence[int | None], kind: pa.DataType) -> pa.Arra
     return decimals(np.array([value or 0 for value in values], dtype=np.int64), kind, missing)
 
 
-def lines_table(lines: Sequence[Line], matrix: ChargeMatrix) -> pa.Table:
+def lines_table(lines: Iterable[Line], matrix: ChargeMatrix) -> pa.Table:
     """participant_id, charge_code, city, quantity_mwh, price_cny_per_mwh, amount_cny, quality, clause."""
+    of = Lines.of(lines)
     clause = {charge.code: charge.clause for charge in matrix.charges}
     return pa.table(
         {
-            "participant_id": [line.participant_id for line in lines],
-            "charge_code": [line.charge_code for line in lines],
-            "city": pa.array([line.city for line in lines], pa.string()),
-            "quantity_mwh": decimals_or_null([line.quantity_wh for line in lines], ENERGY),
-            "price_cny_per_mwh": decimals_or_null([_mean_price(line) for line in lines], PRICE),
-            "amount_cny": decimals_or_null([line.amount_fen for line in lines], AMOUNT),
-            "quality": decimals_or_null([line.measured_ppm for line in lines], SHARE),
-            "clause": [clause[line.charge_code] for line in lines],
+            "participant_id": coded(of.who, of.names),
+            "charge_code": coded(of.code, of.codes),
+            "city": pa.array(of.city, pa.string()),
+            "quantity_mwh": decimals(of.quantity.values, ENERGY, ~of.quantity.known),
+            "price_cny_per_mwh": decimals_or_null(_mean_prices(of), PRICE),
+            "amount_cny": decimals(of.amount.values, AMOUNT, ~of.amount.known),
+            "quality": decimals(np.maximum(of.measured_ppm, 0), SHARE, of.measured_ppm == NOT_MEASURED),
+            "clause": coded(of.code, [clause[code] for code in of.codes]),
         }
     )
 
 
-def _mean_price(line: Line) -> int | None:
-    """Mean price of the line in 1e-6 元/MWh, positive where a buyer pays or a seller is paid."""
-    if not line.quantity_wh or line.amount_fen is None:
-        return None
-    sign = -1 if line.delivered else 1
-    # fen / Wh = 10,000 元/MWh
-    return half_up_ratio(sign * line.amount_fen * 10_000 * 1_000_000, line.quantity_wh)
+def coded(places: IntArray, texts: Sequence[str]) -> pa.Array:
+    """A text column from places in a list of texts."""
+    among = pa.array(texts, pa.string())
+    return pa.DictionaryArray.from_arrays(places.astype(np.int32), among).cast(pa.string())
 
 
-def daily_table(series: Iterable[DailySeries]) -> pa.Table:
-    """participant_id, charge_code, date, quantity_mwh, amount (unrounded); a missing value is null."""
-    parts: list[pa.Table] = []
-    for single, run in groupby(series, key=lambda one: one.quantity.size == 1):
-        following = list(run)
-        parts += [_singles(following)] if single else [_daily_part(one) for one in following]
-    return pa.concat_tables(parts) if parts else pa.table({})
-
-
-def _singles(series: Sequence[DailySeries]) -> pa.Table:
-    """Series of one participant and day, as those of trades and events are, in one table."""
-    missing = np.concatenate([one.missing.ravel() for one in series])
-    gaps = missing if missing.any() else None
-    return pa.table(
-        {
-            "participant_id": pa.array([one.participants[0] for one in series], pa.string()),
-            "charge_code": pa.array([one.charge_code for one in series], pa.string()),
-            "date": pa.array([one.days[0] for one in series], pa.date32()),
-            "quantity_mwh": decimals(np.concatenate([one.quantity.ravel() for one in series]), ENERGY, gaps),
-            "amount": decimals(np.concatenate([one.nano.ravel() for one in series]), EXACT_AMOUNT, gaps),
-        }
-    )
-
-
-def _daily_part(one: DailySeries) -> pa.Table:
-    rows, days = one.quantity.shape
-    missing = one.missing.ravel()
-    gaps = missing if missing.any() else None
-    who = pa.DictionaryArray.from_arrays(
-        np.repeat(np.arange(rows, dtype=np.int32), days), pa.array(one.participants)
-    )
-    dates = np.tile(np.array(one.days, dtype="datetime64[D]"), rows)
-    code = pa.DictionaryArray.from_arrays(np.zeros(rows * days, dtype=np.int32), pa.array([one.charge_code]))
-    return pa.table(
-        {
-            "participant_id": who.cast(pa.string()),
-            "charge_code": code.cast(pa.string()),
-            "date": pa.array(dates, pa.date32()),
-            "quantity_mwh": decimals(one.quantity.ravel(), ENERGY, gaps),
-            "amount": decimals(one.nano.ravel(), EXACT_AMOUNT, gaps),
-        }
-    )
+def _mean_prices(lines: Lines) -> list[int | None]:
+    """Mean price of each line in 1e-6 元/MWh, positive where a buyer pays or a seller is paid."""
+    signs = np.where(lines.delivered, -1, 1).tolist()
+    columns = (optional(lines.quantity), optional(lines.amount), signs)
+    return [
+        # fen / Wh = 10,000 元/MWh
+        None if not wh or fen is None else half_up_ratio(sign * fen * 10_000 * 1_000_000, wh)
+        for wh, fen, sign in zip(*columns, strict=True)
+    ]
 
 
 def interprovincial_table(purchases: Sequence[Purchase]) -> pa.Table:
@@ -197,28 +165,35 @@ def _purchase_nano(purchase: Purchase) -> _Nano:
     )
 
 
-def ids5(run_id: UUID, names: Iterable[str]) -> Iterator[str]:
+def ids5(run_id: UUID, names: Iterable[str]) -> pa.Array:
     """``str(uuid5(run_id, name))`` of every name, without a UUID object for each: a run has a million of them."""
     start = sha1(run_id.bytes, usedforsecurity=False)
-    for name in names:
+
+    def digest(name: str) -> bytes:
         one = start.copy()
         one.update(name.encode())
-        text = one.hexdigest()
-        variant = "89ab"[int(text[16], 16) & 3]
-        yield f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+        return one.digest()
+
+    ids = np.frombuffer(b"".join(map(digest, names)), np.uint8).reshape(-1, 20)[:, :16].copy()
+    ids[:, 6] = ids[:, 6] & 0x0F | 0x50  # version 5
+    ids[:, 8] = ids[:, 8] & 0x3F | 0x80  # the variant of RFC 9562
+    text = np.full((len(ids), 36), ord("-"), np.uint8)
+    text[:, HEX_PLACES] = HEX[np.stack([ids >> 4, ids & 0x0F], axis=2).reshape(-1, 32)]
+    ends = np.arange(len(ids) + 1, dtype=np.int32) * 36
+    return pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(text))
 
 
-def postings_table(postings: Sequence[Posting], run_id: UUID) -> pa.Table:
+def postings_table(postings: Iterable[Posting], run_id: UUID) -> pa.Table:
     """posting_id, account, participant_id, charge_code, amount_cny (debit positive)."""
+    of = Postings.of(postings)
+    grain = zip(of.charge_code.tolist(), of.subject.tolist(), of.side.tolist(), strict=True)
     return pa.table(
         {
-            "posting_id": list(
-                ids5(run_id, (f"posting|{one.charge_code}|{one.subject}|{one.side}" for one in postings))
-            ),
-            "account": [posting.account for posting in postings],
-            "participant_id": pa.array([posting.participant_id for posting in postings], pa.string()),
-            "charge_code": [posting.charge_code for posting in postings],
-            "amount_cny": decimals_or_null([posting.amount_fen for posting in postings], AMOUNT),
+            "posting_id": ids5(run_id, (f"posting|{code}|{subject}|{side}" for code, subject, side in grain)),
+            "account": pa.array(of.account, pa.string()),
+            "participant_id": pa.array(of.participant_id, pa.string()),
+            "charge_code": pa.array(of.charge_code, pa.string()),
+            "amount_cny": decimals(of.amount_fen, AMOUNT),
         }
     )
 
@@ -240,10 +215,7 @@ def findings_table(findings: Sequence[Finding], run_id: UUID) -> pa.Table:
     ordered = sorted(findings, key=lambda finding: (finding.severity, finding.code, finding.subject))
     return pa.table(
         {
-            "finding_id": pa.array(
-                list(ids5(run_id, (f"finding|{finding.code}|{finding.subject}" for finding in ordered))),
-                pa.string(),
-            ),
+            "finding_id": ids5(run_id, (f"finding|{finding.code}|{finding.subject}" for finding in ordered)),
             "code": pa.array([finding.code for finding in ordered], pa.string()),
             "severity": pa.array([str(finding.severity) for finding in ordered], pa.string()),
             "subject": pa.array([finding.subject for finding in ordered], pa.string()),
@@ -272,19 +244,21 @@ def audit_table(looked_at: Mapping[str, int | None]) -> pa.Table:
 
 def write_table(table: pa.Table, path: Path) -> int:
     """Write one file with fixed options (same rows, same bytes); returns the number of rows."""
-    metadata = {b"gridsettle.schema": SCHEMA_VERSION.encode()}
-    pq.write_table(
-        table.replace_schema_metadata(metadata),
+    with writer(table.schema, path) as file:
+        file.write_table(table.replace_schema_metadata(METADATA), row_group_size=ROWS_A_GROUP)
+    return int(table.num_rows)
+
+
+def writer(schema: pa.Schema, path: Path) -> Any:
+    """An open file of a run, with the options that all of them have."""
+    return pq.ParquetWriter(
         path,
+        schema.with_metadata(METADATA),
         compression="zstd",
-        use_dictionary=[
-            name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)
-        ],
-        write_statistics=[name for name in ("participant_id",) if name in table.column_names],
-        row_group_size=ROWS_A_GROUP,  # who looks for one participant reads its groups alone
+        use_dictionary=[name for name in schema.names if pa.types.is_string(schema.field(name).type)],
+        write_statistics=[name for name in ("participant_id",) if name in schema.names],
         store_schema=False,
     )
-    return int(table.num_rows)
 
 
 def baseline_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

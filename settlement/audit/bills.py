@@ -5,12 +5,14 @@ Grain: one finding an account and rule, routed to the account's city.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from operator import itemgetter
+
+import numpy as np
 
 from market.audit_rules import MeanPrice
 from market.consumer import StandardRule
@@ -18,7 +20,7 @@ from market.money import yuan
 from market.periods import Month
 from settlement.audit.accounts import Account, Record
 from settlement.findings import Finding, Severity
-from settlement.ledger import Line
+from settlement.lines import Line, Lines, sums_by
 from settlement.retail.power_factor import hundredths, standard_of
 
 CNY_PER_KWH = Fraction(10)  # fen / Wh = 10 元/kWh
@@ -32,21 +34,19 @@ def mean_price_in_range(
     P̄ = Σ lines / energy of the month. lines without an amount leave the account out: R13 needs the whole bill.
     """
     of_kind = {str(one.kind): one for one in ranges}
-    total: dict[str, int | None] = defaultdict(int)
-    energy: dict[str, int | None] = {}
-    city: dict[str, str | None] = {}
-    for line in lines:
-        who, allowed = line.participant_id, of_kind.get(kind.get(line.participant_id, ""))
-        if allowed is None or line.charge_code in without:
+    of = Lines.of(lines)
+    allowed_of = [of_kind.get(kind.get(who, "")) for who in of.names]
+    judged = np.array([one is not None for one in allowed_of], np.bool_)[of.who] & ~of.has_code(without)
+    bill = of.only(judged)
+    total = sums_by(bill.who, bill.amount.values, len(of.names)).tolist()
+    incomplete = set(bill.who[~bill.amount.known].tolist())
+    for line, place in sorted(zip(bill, bill.who.tolist(), strict=True), key=itemgetter(1)):
+        allowed, who, wh = allowed_of[place], line.participant_id, line.quantity_wh
+        if allowed is None or line.charge_code != allowed.energy_of:
             continue
-        before = total[who]
-        total[who] = None if before is None or line.amount_fen is None else before + line.amount_fen
-        if line.charge_code == allowed.energy_of:
-            energy[who], city[who] = line.quantity_wh, line.city
-    for who in sorted(energy):
-        wh, fen, allowed = energy[who], total[who], of_kind[kind[who]]
-        if not wh or wh < 0 or fen is None:
+        if not wh or wh < 0 or place in incomplete:
             continue
+        fen, city = total[place], line.city
         price = CNY_PER_KWH * Fraction(fen, wh)
         if not allowed.low_cny_per_kwh <= price <= allowed.high_cny_per_kwh:
             bound = allowed.low_cny_per_kwh if price < allowed.low_cny_per_kwh else allowed.high_cny_per_kwh
@@ -56,7 +56,7 @@ def mean_price_in_range(
                 who,
                 f"{who} pays {float(price):.4f} 元/kWh on average, {yuan(fen)} 元 for {Decimal(wh).scaleb(-6):f} MWh, outside "
                 f"{allowed.low_cny_per_kwh}..{allowed.high_cny_per_kwh} (R13). Look at class, multiplier and prices.",
-                city=city[who],
+                city=city,
                 evidence={"participant_id": who, "amount_fen": fen, "energy_wh": wh},
                 amount_at_stake_fen=abs(fen - round(Fraction(bound) * wh / CNY_PER_KWH)),
             )

@@ -6,19 +6,21 @@ finished lines, days, postings and accounts, by another way.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
-from market.money import NANO_PER_FEN, yuan
+from market.money import INT64_MAX, NANO_PER_FEN, IntArray, OverflowBoundError, peak, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix
 from settlement.findings import Finding, Severity
-from settlement.ledger import Balance, Line, Posting
+from settlement.ledger import Balance
+from settlement.lines import BoolArray, Line, Lines, sums_by
 from settlement.parties import DailySeries
+from settlement.postings import Posting, Postings, distinct
 
 
 @dataclass(frozen=True)
@@ -30,41 +32,42 @@ class Pool:
     allocated_fen: int
 
 
+@dataclass(frozen=True)
+class DaySums:
+    """Of one charge, each participant's days of the month together: 1e-9 元, and whether one is missing."""
+
+    charge_code: str
+    participants: tuple[str, ...]
+    nano: IntArray
+    missing: BoolArray
+
+    @classmethod
+    def of(cls, series: DailySeries) -> DaySums:
+        """The sums of a series."""
+        gaps = np.asarray(series.missing.any(axis=1))
+        return cls(series.charge_code, series.participants, series.nano.sum(axis=1), gaps)
+
+
 def no_tail(
-    lines: Sequence[Line], daily: Iterable[DailySeries], postings: Sequence[Posting], limit: Decimal
+    lines: Iterable[Line], days: Iterable[DaySums], postings: Iterable[Posting], limit: Decimal
 ) -> Iterator[Finding]:
     """R27 电费尾差: a line against the sum of its days, and a participant's lines against its account.
 
     Daily amounts are in 1e-9 元 and unrounded; a line with a missing amount or day is not judged.
     """
-    fen = int(limit * 100)
-    of_days: dict[tuple[str, str], int | None] = defaultdict(int)
-    for series in daily:
-        sums = series.nano.sum(axis=1).tolist()
-        gaps = np.asarray(series.missing.any(axis=1)).tolist()
-        for who, nano, gap in zip(series.participants, sums, gaps, strict=True):
-            key = (who, series.charge_code)
-            before = of_days[key]
-            of_days[key] = None if gap or before is None else before + nano
+    of, fen = Lines.of(lines), int(limit * 100)
     apart: dict[str, list[str]] = defaultdict(list)
-    account: Counter[str] = Counter()
-    for line in lines:
-        if line.amount_fen is None:
-            continue
-        account[line.participant_id] += line.amount_fen
-        nano = of_days.get((line.participant_id, line.charge_code))
-        if nano is not None and abs(line.amount_fen * NANO_PER_FEN - nano) > fen * NANO_PER_FEN:
-            apart[line.participant_id].append(
-                f"{line.charge_code} is {yuan(line.amount_fen)} 元, its days {Decimal(nano).scaleb(-9):f} 元"
-            )
-    posted: Counter[str] = Counter()
-    for posting in postings:
-        if posting.participant_id is not None:
-            posted[posting.participant_id] += posting.amount_fen
+    for place, nano in _off_their_days(of, days, fen):
+        line = of[place]
+        apart[line.participant_id].append(
+            f"{line.charge_code} is {yuan(line.amount_fen or 0)} 元, its days {Decimal(nano).scaleb(-9):f} 元"
+        )
+    account, posted = _by_name(of), _by_participant(Postings.of(postings))
     for who in account.keys() | posted.keys():
-        if abs(account[who] - posted[who]) > fen:
-            apart[who].append(f"its lines are {yuan(account[who])} 元, its account {yuan(posted[who])} 元")
-    city = {line.participant_id: line.city for line in lines}
+        owed, stands = account.get(who, 0), posted.get(who, 0)
+        if abs(owed - stands) > fen:
+            apart[who].append(f"its lines are {yuan(owed)} 元, its account {yuan(stands)} 元")
+    city = {line.participant_id: line.city for line in of.of_names(apart)}
     for who, said in sorted(apart.items()):
         yield Finding(
             "tail_difference",
@@ -75,6 +78,44 @@ def no_tail(
             city=city.get(who),
             evidence={"participant_id": who, "count": len(said), "apart": said[:50]},
         )
+
+
+def _off_their_days(lines: Lines, days: Iterable[DaySums], fen: int) -> Iterator[tuple[int, int]]:
+    """Lines, by place, whose days come to another amount, with the 1e-9 元 of the days."""
+    by_code: dict[str, list[DaySums]] = defaultdict(list)
+    for one in days:
+        by_code[one.charge_code].append(one)
+    place = {who: number for number, who in enumerate(lines.names)}
+    for number, code in enumerate(lines.codes):
+        nano = np.zeros(len(place), np.int64)
+        seen, gap = np.zeros((2, len(place)), np.bool_)
+        for one in by_code.get(code, ()):
+            at = np.array([place.get(who, -1) for who in one.participants], np.intp)
+            inside = at >= 0
+            np.add.at(nano, at[inside], one.nano[inside])
+            seen[at[inside]] = True
+            gap[at[inside & one.missing]] = True
+        rows = np.flatnonzero((lines.code == number) & lines.amount.known)
+        who = lines.who[rows]
+        rows, who = rows[seen[who] & ~gap[who]], who[seen[who] & ~gap[who]]
+        if peak(lines.amount.values[rows]) > INT64_MAX // NANO_PER_FEN // 2:
+            raise OverflowBoundError(
+                f"A line of {code} could pass int64 in 1e-9 元; check the units of its inputs."
+            )
+        off = np.abs(lines.amount.values[rows] * NANO_PER_FEN - nano[who]) > fen * NANO_PER_FEN
+        yield from zip(rows[off].tolist(), nano[who[off]].tolist(), strict=True)
+
+
+def _by_name(lines: Lines) -> dict[str, int]:
+    sums = sums_by(lines.who, lines.amount.values, len(lines.names))
+    return dict(zip(lines.names, sums.tolist(), strict=True))
+
+
+def _by_participant(postings: Postings) -> dict[str, int]:
+    own = np.array([who is not None for who in postings.participant_id.tolist()], np.bool_)
+    names, places = distinct(postings.participant_id[own])
+    sums = sums_by(places, postings.amount_fen[own], len(names))
+    return dict(zip(names, sums.tolist(), strict=True))
 
 
 def allocation_closes(
@@ -107,10 +148,14 @@ def allocation_closes(
         )
 
 
-def settled_once(lines: Sequence[Line]) -> Iterator[Finding]:
+def settled_once(lines: Iterable[Line]) -> Iterator[Finding]:
     """R29 重复结算: a participant has a charge twice in one run."""
-    counted = Counter((line.participant_id, line.charge_code) for line in lines)
-    twice = {key: count for key, count in counted.items() if count > 1}
+    of = Lines.of(lines)
+    grain, counts = np.unique(of.who * len(of.codes) + of.code, return_counts=True)
+    twice = {
+        (of.names[key // len(of.codes)], of.codes[key % len(of.codes)]): count
+        for key, count in zip(grain[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True)
+    }
     for (who, code), count in sorted(twice.items()):
         yield Finding(
             "settled_twice",
@@ -118,7 +163,7 @@ def settled_once(lines: Sequence[Line]) -> Iterator[Finding]:
             f"{who}/{code}",
             f"{who} has {count} lines of {code} in one run (R29); only one may stand. Look for a participant or a charge "
             "that was delivered twice.",
-            city=next((line.city for line in lines if line.participant_id == who), None),
+            city=next((line.city for line in of.of_names([who])), None),
             evidence={"participant_id": who, "charge_code": code, "count": count},
         )
 

@@ -59,11 +59,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Lack:
-    """Something a bill needs and nobody delivered: what, of which subject, for which rows, on which days."""
+    """Something a bill needs and nobody delivered: what, of which subject, for which consumers, from when to when."""
 
     what: str
     subject: str
-    rows: tuple[int, ...]
+    who: tuple[str, ...]
     days: tuple[date, date]
 
 
@@ -90,6 +90,15 @@ class Bills:
         )
         self.columns[code] = column
         return column
+
+    def lack(self, what: str, subject: str, rows: Iterable[int], first: int, after: int) -> None:
+        """Note what is not there for some rows on the days ``first`` to before ``after`` (places in the month)."""
+        who = tuple(self.use.participants[row] for row in rows)
+        self.lacks.append(Lack(what, subject, who, (self.use.days[first], self.use.days[after - 1])))
+
+    def lack_of(self, what: str, row: int, first: int, after: int) -> None:
+        """The same where a consumer lacks something of its own."""
+        self.lack(what, self.use.participants[row], (row,), first, after)
 
     def series(self) -> list[DailySeries]:
         """Daily amounts of the charges that have them."""
@@ -186,7 +195,7 @@ def _price(
     for name, part in parts.items():
         if part is None:
             subject = f"{name}/{tariff_class}/{band}"
-            bills.lacks.append(Lack("tariff_missing", subject, tuple(rows.tolist()), _days(bills, span)))
+            bills.lack("tariff_missing", subject, rows.tolist(), span.first, span.after)
         else:
             bills.used.add(part)
     return sum_e8(parts)
@@ -210,9 +219,7 @@ def time_of_use(bills: Bills, span: Span, groups: Groups, rules: ConsumerRules) 
         _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         base = _price(bills, span, floating, tariff_class, band, rows)
         if rule is None:
-            bills.lacks.append(
-                Lack("time_of_use_missing", f"{day:%Y-%m-%d}", tuple(rows.tolist()), _days(bills, span))
-            )
+            bills.lack("time_of_use_missing", f"{day:%Y-%m-%d}", rows.tolist(), span.first, span.after)
         if base is None or rule is None:
             column.missing[rows] = True
             continue
@@ -242,7 +249,7 @@ def retail_capacity_by_time(bills: Bills, span: Span, rules: ConsumerRules) -> N
         at = np.array([row], np.intp)
         price = _price(bills, span, components, who.tariff_class, who.band, at)
         if in_force(rules.time_of_use, day) is None:
-            bills.lacks.append(Lack("time_of_use_missing", f"{day:%Y-%m-%d}", (row,), _days(bills, span)))
+            bills.lack("time_of_use_missing", f"{day:%Y-%m-%d}", (row,), span.first, span.after)
             column.missing[row] = True
         elif price is not None and column.daily is not None:
             above = surcharge_e8(factors, price)
@@ -269,9 +276,8 @@ def retail_energy(bills: Bills, span: Span) -> None:
         column.missing[rows] |= use.missing[rows, days].any(axis=1)
         _quantity(column)[rows] += use.energy[rows, days].sum(axis=1)
         if package is None:
-            bills.lacks += [
-                Lack("package_missing", use.participants[row], (row,), _days(bills, span)) for row in found
-            ]
+            for row in found:
+                bills.lack_of("package_missing", row, span.first, span.after)
             column.missing[rows] = True
             continue
         reference = None
@@ -285,9 +291,7 @@ def retail_energy(bills: Bills, span: Span) -> None:
             else None
         )
         if lack:
-            bills.lacks.append(
-                Lack(f"package_incomplete: {lack}", package.package_id, tuple(found), _days(bills, span))
-            )
+            bills.lack(f"package_incomplete: {lack}", package.package_id, found, span.first, span.after)
             column.missing[rows] = True
             continue
         spot = None
@@ -338,9 +342,7 @@ def retail_caps_and_deviation(bills: Bills, spans: Sequence[Span]) -> None:
             who = last.customers[row]
             agreed = None if who is None or who.choice is None else who.choice.agreed_wh
             if agreed is None:
-                bills.lacks.append(
-                    Lack("agreed_energy_missing", use.participants[row], (row,), _days(bills, last))
-                )
+                bills.lack_of("agreed_energy_missing", row, last.first, last.after)
             days = sum(span.after - span.first for span in under)
             share = Fraction((agreed or 0) * days, len(use.days))
             _add(deviation, at, deviation_e11(energy, share, package), energy, gap or agreed is None, last)
@@ -367,9 +369,7 @@ def retail_adjustment(bills: Bills, spans: Sequence[Span]) -> None:
         at = np.array([row], np.intp)
         gap = any(bool(fee.missing[row]) for fee in fees) or bool(use.missing[row].any())
         if energy <= 0:
-            bills.lacks.append(
-                Lack("adjustment_without_price", use.participants[row], (row,), _days(bills, under[-1]))
-            )
+            bills.lack_of("adjustment_without_price", row, under[-1].first, under[-1].after)
             gap = True
         fee = sum(fee.exact[row] for fee in fees)
         for span in under:
@@ -400,10 +400,6 @@ def _quantity(column: Column) -> IntArray:
     if column.quantity is None:
         column.quantity = np.zeros(len(column.pays), np.int64)
     return column.quantity
-
-
-def _days(bills: Bills, span: Span) -> tuple[date, date]:
-    return bills.use.days[span.first], bills.use.days[span.after - 1]
 
 
 def _half_up(exact: Exact, denominator: int) -> list[int]:

@@ -7,14 +7,17 @@ what is left is carried forward to the agency price of a later month (market.md 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from market.money import half_up_ratio
+import numpy as np
+
+from market.money import half_up_ratio, wide_sum
 from market.profiles import ChargeMatrix
-from settlement.ledger import Line, Movement, Posting, assert_balanced, balances, post
+from settlement.ledger import Movement, assert_balanced, balances, post
+from settlement.lines import Known, Line, Lines
 from settlement.month import MonthSettlement
-from settlement.parties import DailySeries
+from settlement.postings import Postings
 from settlement.retail.bill import Bills, Column
 
 KEPT_BY_BOOK = (
@@ -37,22 +40,23 @@ class Suppliers:
 
 def with_bills(
     result: MonthSettlement,
-    bills: Bills,
+    parts: Iterable[Bills],
     suppliers: Suppliers,
     matrix: ChargeMatrix,
     openings: Mapping[str, int],
 ) -> MonthSettlement:
-    """The month with the second layer: lines, days, postings and accounts of both.
+    """The month with the second layer: lines, postings and accounts of both. ``Bills.series`` has its days.
 
+    parts: the bills of some consumers after those of others, each consumer once; only one part is looked at at a time.
     Raises LedgerNotBalancedError when an account of the second layer does not close as the profile says.
     """
+    first_layer = Lines.of(result.lines)
     layer = {charge.code: charge.layer for charge in matrix.charges}
-    first = [line for line in result.lines if layer[line.charge_code] == "wholesale"]
-    lines, movements = consumer_lines(bills, first, suppliers, matrix)
-    every_line = sorted((*result.lines, *lines), key=lambda line: (line.participant_id, line.charge_code))
-    postings: list[Posting] = post(lines, movements, matrix)
-    participants = sorted({line.participant_id for line in every_line})
-    accounts = balances(postings, matrix, openings, participants, result.accounts)
+    first = first_layer.with_codes(code for code in first_layer.codes if layer[code] == "wholesale")
+    lines, movements = consumer_lines(parts, first, suppliers, matrix)
+    every_line = Lines.joined([first_layer, lines]).in_order()
+    postings = post(lines, movements, matrix)
+    accounts = balances(postings, matrix, openings, every_line.participants, result.accounts)
     of_layer = {charge.account for charge in matrix.charges if charge.layer == "consumer"}
     checked = tuple(one for one in matrix.accounts if one.code in of_layer and one.closes == "zero")
     assert_balanced(
@@ -62,70 +66,86 @@ def with_bills(
         len(every_line),
         _incomplete(lines, matrix, suppliers),
     )
-    daily: list[DailySeries] = [*result.daily, *bills.series()]
     return replace(
         result,
-        lines=tuple(every_line),
-        daily=tuple(daily),
-        postings=(*result.postings, *postings),
+        lines=every_line,
+        postings=Postings.joined([result.postings, postings]),
         accounts=tuple(accounts),
     )
 
 
+@dataclass
+class _Sum:
+    """Fen of several amounts; ``missing`` once one of them is."""
+
+    fen: int = 0
+    missing: bool = False
+
+    def add(self, fen: int | None) -> None:
+        self.fen += fen or 0
+        self.missing |= fen is None
+
+    @property
+    def known(self) -> int | None:
+        return None if self.missing else self.fen
+
+
 def consumer_lines(
-    bills: Bills, first_layer: Sequence[Line], suppliers: Suppliers, matrix: ChargeMatrix
-) -> tuple[list[Line], list[Movement]]:
+    parts: Iterable[Bills], first_layer: Lines, suppliers: Suppliers, matrix: ChargeMatrix
+) -> tuple[Lines, list[Movement]]:
     """Lines of consumers and of those who stand behind them, and what moves to margin and agency result."""
     account = {charge.code: charge.account for charge in matrix.charges}
-    lines: list[Line] = []
-    income: dict[str, list[int | None]] = defaultdict(list)
-    agency: list[int | None] = []
-    for code, column in bills.columns.items():
-        fens = column.fen()
-        billed = _lines(bills, column, fens, suppliers)
-        lines += billed
-        if account[code] == "retail":
-            for retailer, fen in _by_retailer(bills, column, fens):
-                income[retailer].append(fen)
-        elif account[code] == "agency":
-            agency += [line.amount_fen for line in billed]
-        elif account[code] not in KEPT_BY_BOOK and billed:
+    billed: dict[str, list[Lines]] = defaultdict(list)
+    income: dict[str, _Sum] = defaultdict(_Sum)
+    for bills in parts:
+        for code, column in bills.columns.items():
+            fens = column.fen()
+            billed[code].append(_lines(bills, column, fens, suppliers))
+            if account[code] == "retail":
+                for retailer, fen in _by_retailer(bills, column, fens):
+                    income[retailer].add(fen)
+    lines: list[Iterable[Line]] = []
+    agency = _Sum()
+    of_agency = [code for code in billed if account[code] == "agency"]
+    for code in (charge.code for charge in matrix.charges if charge.code in billed):
+        made = Lines.joined(billed[code])
+        lines.append(made)
+        if code in of_agency:
+            agency.add(made.total_fen)
+        elif account[code] != "retail" and account[code] not in KEPT_BY_BOOK and len(made):
             payee = suppliers.fund if account[code] == "funds" else suppliers.grid_company
             if payee is not None:
-                lines.append(_mirror(payee, code, billed, suppliers))
-    cost = _cost(first_layer, suppliers)
+                lines.append([_mirror(payee, code, made, suppliers)])
+    cost = _cost(first_layer, suppliers, {*income, suppliers.grid_company})
     movements = []
     if income:
-        made, margin = _retail_books(income, cost, suppliers)
-        lines += made
+        margins, margin = _retail_books(income, cost, suppliers)
+        lines.append(margins)
         movements.append(Movement("retail_margin_transfer", margin))
-    if agency:
-        spent = cost.get(suppliers.grid_company, 0)
-        covered = None if None in agency else spent
+    if any(len(made) for code in of_agency for made in billed[code]):
+        covered = None if agency.missing else cost.get(suppliers.grid_company, 0)
         lines.append(
-            _line(suppliers.grid_company, "agency_cost", None if covered is None else -covered, suppliers)
+            [_line(suppliers.grid_company, "agency_cost", None if covered is None else -covered, suppliers)]
         )
         if covered is not None:
-            movements.append(
-                Movement("agency_result_transfer", sum(fen for fen in agency if fen is not None) - covered)
-            )
-    return lines, [movement for movement in movements if movement.amount_fen]
+            movements.append(Movement("agency_result_transfer", agency.fen - covered))
+    return Lines.joined(lines), [movement for movement in movements if movement.amount_fen]
 
 
-def _lines(bills: Bills, column: Column, fens: Sequence[int | None], suppliers: Suppliers) -> list[Line]:
-    quantity = None if column.quantity is None else column.quantity.tolist()
-    return [
-        Line(
-            who,
-            column.code,
-            suppliers.city.get(who),
-            None if quantity is None or bills.use.incomplete[row] else quantity[row],
-            fens[row],
-            suppliers.measured_ppm.get(who),
-        )
-        for row, (who, pays) in enumerate(zip(bills.use.participants, column.pays.tolist(), strict=True))
-        if pays
-    ]
+def _lines(bills: Bills, column: Column, fens: Sequence[int | None], suppliers: Suppliers) -> Lines:
+    rows = np.flatnonzero(column.pays)
+    quantity = None
+    if column.quantity is not None:
+        known = ~np.array(bills.use.incomplete, np.bool_)[rows]
+        quantity = Known(np.where(known, column.quantity[rows], 0), known)
+    return Lines.of_charge(
+        column.code,
+        [bills.use.participants[row] for row in rows.tolist()],
+        quantity,
+        [fens[row] for row in rows.tolist()],
+        city=suppliers.city,
+        measured_ppm=suppliers.measured_ppm,
+    )
 
 
 def _by_retailer(bills: Bills, column: Column, fens: Sequence[int | None]) -> list[tuple[str, int | None]]:
@@ -162,42 +182,37 @@ def _rounded(exact: int, denominator: int) -> int:
     return half_up_ratio(exact.numerator, exact.denominator * denominator)
 
 
-def _mirror(payee: str, code: str, billed: Sequence[Line], suppliers: Suppliers) -> Line:
+def _mirror(payee: str, code: str, billed: Lines, suppliers: Suppliers) -> Line:
     """The payee's line: all its consumers paid, missing where one of them is (ruling 14)."""
-    amounts = [line.amount_fen for line in billed]
-    energy = [line.quantity_wh for line in billed]
+    amount, energy = billed.total_fen, billed.quantity
     return Line(
         payee,
         code,
         suppliers.city.get(payee),
-        None if None in energy else sum(wh for wh in energy if wh is not None),
-        None if None in amounts else -sum(fen for fen in amounts if fen is not None),
+        wide_sum(energy.values) if energy.known.all() else None,
+        None if amount is None else -amount,
         None,
         delivered=True,
     )
 
 
-def _cost(first_layer: Sequence[Line], suppliers: Suppliers) -> dict[str, int | None]:
+def _cost(first_layer: Lines, suppliers: Suppliers, who: Collection[str]) -> dict[str, int | None]:
     """Wholesale lines by participant; the grid company's without what is not the agency book's."""
-    cost: dict[str, int | None] = {}
-    for line in first_layer:
-        who = line.participant_id
-        if who == suppliers.grid_company and line.charge_code in suppliers.own_charges:
-            continue
-        before = cost.get(who, 0)
-        cost[who] = None if before is None or line.amount_fen is None else before + line.amount_fen
-    return cost
+    own = first_layer.has_name([suppliers.grid_company]) & first_layer.has_code(suppliers.own_charges)
+    cost: dict[str, _Sum] = defaultdict(_Sum)
+    for line in first_layer.only(~own).of_names(who):
+        cost[line.participant_id].add(line.amount_fen)
+    return {one: sums.known for one, sums in cost.items()}
 
 
 def _retail_books(
-    income: Mapping[str, Sequence[int | None]], cost: Mapping[str, int | None], suppliers: Suppliers
+    income: Mapping[str, _Sum], cost: Mapping[str, int | None], suppliers: Suppliers
 ) -> tuple[list[Line], int]:
     lines: list[Line] = []
     total = 0
     for retailer in sorted(income):
-        paid, spent = income[retailer], cost.get(retailer, 0)
-        known = [fen for fen in paid if fen is not None]
-        margin = None if spent is None or len(known) < len(paid) else sum(known) - spent
+        paid, spent = income[retailer].known, cost.get(retailer, 0)
+        margin = None if spent is None or paid is None else paid - spent
         lines.append(_line(retailer, "retail_cost", None if margin is None else -(spent or 0), suppliers))
         lines.append(_line(retailer, "retail_margin", None if margin is None else -margin, suppliers))
         total += margin or 0
@@ -208,9 +223,9 @@ def _line(who: str, code: str, fen: int | None, suppliers: Suppliers) -> Line:
     return Line(who, code, suppliers.city.get(who), None, fen, None, delivered=True)
 
 
-def _incomplete(lines: Sequence[Line], matrix: ChargeMatrix, suppliers: Suppliers) -> frozenset[str]:
+def _incomplete(lines: Lines, matrix: ChargeMatrix, suppliers: Suppliers) -> frozenset[str]:
     account = {charge.code: charge.account for charge in matrix.charges}
-    missing = {account[line.charge_code] for line in lines if line.amount_fen is None}
+    missing = {account[code] for code in lines.incomplete_codes}
     if suppliers.fund is None:
         missing.add("funds")
     return frozenset(missing)

@@ -11,7 +11,7 @@ from market.consumer import ConsumerRules
 from market.dated import on
 from market.money import scaled
 from market.periods import Month
-from settlement.retail.bill import Bills, Column, Lack
+from settlement.retail.bill import Bills, Column
 from settlement.retail.packages import (
     E11_PER_FEN,
     WH_PER_MWH,
@@ -51,12 +51,10 @@ def basic_fee(bills: Bills, spans: Sequence[Span], rules: ConsumerRules) -> None
             )
             if component is None or size_w is None:
                 what = "basic_fee_unknown" if component is None else f"{who.basic_fee}_missing"
-                bills.lacks.append(
-                    Lack(what, use.participants[row], (row,), (first, use.days[span.after - 1]))
-                )
+                bills.lack_of(what, row, span.first, span.after)
             elif price is None:
                 subject = f"{component}/{who.tariff_class}/{who.band}"
-                bills.lacks.append(Lack("tariff_missing", subject, (row,), (first, use.days[span.after - 1])))
+                bills.lack("tariff_missing", subject, (row,), span.first, span.after)
             if size_w is None or price is None:
                 column.missing[row] = True
                 continue
@@ -104,13 +102,9 @@ def power_factor(
         name = use.participants[row]
         reactive = use.reactive_varh.get(name)
         if reactive is None:
-            bills.lacks.append(
-                Lack("reactive_missing", use.participants[row], (row,), (use.days[0], last_day))
-            )
+            bills.lack_of("reactive_missing", row, 0, len(use.days))
         if all(table.standard != standard for table in tables):
-            bills.lacks.append(
-                Lack("standard_without_table", use.participants[row], (row,), (use.days[0], last_day))
-            )
+            bills.lack_of("standard_without_table", row, 0, len(use.days))
             column.missing[row] = True
             continue
         base = [fen[row] for of, fen in billed if of.pays[row]]
@@ -170,7 +164,7 @@ def green_certificates(
         unknown = before is None or (row in green and use.incomplete[row])
         made = None if unknown or before is None else certificates(name, green.get(row, 0), before)
         if before is None:
-            bills.lacks.append(Lack("green_carry_missing", name, (row,), (use.days[0], use.days[-1])))
+            bills.lack_of("green_carry_missing", row, 0, len(use.days))
         found.append((name, made))
         if row in last:
             _bill_certificates(_column(bills, "green_certificates"), row, made, last[row])

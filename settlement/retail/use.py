@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 
-from market.money import IntArray, apportion
+from market.money import IntArray, apportioned_rows
 from settlement.day import BoolArray
 from settlement.retail.packages import Choice, Package
 
@@ -45,6 +45,10 @@ class Span:
     after: int
     customers: tuple[Customer | None, ...]
 
+    def part(self, rows: slice) -> Span:
+        """The same days of some consumers."""
+        return replace(self, customers=self.customers[rows])
+
 
 @dataclass(frozen=True)
 class ConsumerUse:
@@ -64,6 +68,18 @@ class ConsumerUse:
     reactive_varh: Mapping[str, int | None] = field(default_factory=dict)
     demand_w: Mapping[str, int | None] = field(default_factory=dict)
     levelled: IntArray | None = None
+
+    def part(self, rows: slice) -> ConsumerUse:
+        """The same of some consumers: a bill rests on nobody else's energy."""
+        return replace(
+            self,
+            participants=self.participants[rows],
+            periods=self.periods[rows],
+            missing=self.missing[rows],
+            spot={stage: amounts[rows] for stage, amounts in self.spot.items()},
+            spot_missing={stage: gaps[rows] for stage, gaps in self.spot_missing.items()},
+            levelled=None if self.levelled is None else self.levelled[rows],
+        )
 
     @cached_property
     def energy(self) -> IntArray:
@@ -90,15 +106,13 @@ def levelled(
     energy: (rows, days) Wh. difference: Wh of the month by participant; None is a month whose days are missing and
     levels nothing. A month without energy has it on its last day. None where there is no difference at all.
     """
-    differing = [(row, difference[who]) for row, who in enumerate(participants) if difference.get(who)]
-    if not differing:
+    beyond = np.array([difference.get(who) or 0 for who in participants], np.int64)
+    rows = np.flatnonzero(beyond)
+    if not len(rows):
         return None
     spread = np.zeros(energy.shape, np.int64)
-    keys = [f"{day:03d}" for day in range(energy.shape[1])]
-    for row, wh in differing:
-        weights = [max(one, 0) for one in energy[row].tolist()]
-        if any(weights):
-            spread[row] = apportion(wh or 0, weights, keys)
-        else:
-            spread[row, -1] = wh or 0
+    weights = np.maximum(energy[rows], 0)
+    used = weights.any(axis=1)
+    spread[rows[used]] = apportioned_rows(beyond[rows[used]], weights[used])
+    spread[rows[~used], -1] = beyond[rows[~used]]
     return spread

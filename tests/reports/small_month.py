@@ -22,6 +22,7 @@ from settlement.ledger import Line, balances, post
 from settlement.month import DailySeries
 from warehouse import run_tables
 from warehouse.audit_log import Signature
+from warehouse.daily_file import daily_table
 from warehouse.deliveries import newest_recorded_at
 from warehouse.home import Home
 from warehouse.runs import InputFile, Run, RunIdentity, write_run
@@ -94,7 +95,7 @@ def arrow(lines: Sequence[Line], findings: Sequence[Finding] = ()) -> dict[str, 
     accounts = balances(postings, matrix, {}, sorted({line.participant_id for line in lines}))
     return {
         "lines": run_tables.lines_table(lines, matrix),
-        "daily": run_tables.daily_table(month_daily(lines)),
+        "daily": daily_table(month_daily(lines)),
         "postings": run_tables.postings_table(postings, RUN_ID),
         "accounts": run_tables.accounts_table(accounts),
         "baseline": run_tables.baseline_table([]),

@@ -19,6 +19,7 @@ from settlement.audit.accounts import Account, Contract, Record
 from settlement.audit.bills import basic_fee_plausible, mean_price_in_range, power_factor_plausible
 from settlement.audit.catalogue import CATALOGUE, rule_of
 from settlement.audit.closing import (
+    DaySums,
     Pool,
     allocation_closes,
     no_tail,
@@ -224,7 +225,7 @@ POSTED = tuple(post(LINES, [], MATRIX))
 
 def days_of(nano):
     one = np.array([[nano]], np.int64)
-    return DailySeries("contract", ("W1",), (JULY.first,), one, one, one < 0)
+    return DaySums.of(DailySeries("contract", ("W1",), (JULY.first,), one, one, one < 0))
 
 
 def test_r27_a_line_that_is_not_its_days_or_not_in_the_account_is_flagged():

@@ -64,7 +64,7 @@ def everyone() -> list[Span]:
 def both_layers(seed: int, **how: object) -> MonthSettlement:
     first, _ = settle(seed, days=1)
     use = use_of(NAMES, curves(seed, len(NAMES)), **how)  # type: ignore[arg-type]
-    return with_bills(first, billed(use, everyone()), SUPPLIERS, MATRIX, {"rounding": 3})
+    return with_bills(first, [billed(use, everyone())], SUPPLIERS, MATRIX, {"rounding": 3})
 
 
 def amounts(result: MonthSettlement) -> dict[tuple[str, str], int | None]:
@@ -198,7 +198,7 @@ def test_a_user_that_changes_its_retailer_pays_each_for_its_own_days():
         exact = [one.columns[code].exact[0] for one in parts]
         assert changed.columns[code].exact[0] == sum(exact)
     first = MonthSettlement((), (), (), (), (), {}, ())
-    fen = amounts(with_bills(first, changed, SUPPLIERS, MATRIX, {}))
+    fen = amounts(with_bills(first, [changed], SUPPLIERS, MATRIX, {}))
     alone = sum(fen_of(parts[0])["T3", code] for code in ("retail_energy", "retail_capacity"))
     assert (
         abs(-fen["R1", "retail_margin"] - alone) <= 1
@@ -361,7 +361,7 @@ def test_the_agency_result_is_carried_over_three_months():
     for seed in (1, 2, 3):
         use = use_of(("A1",), curves(seed, 1))
         result = with_bills(
-            first, billed(use, all_month(agency())), SUPPLIERS, MATRIX, {"agency_result": opening}
+            first, [billed(use, all_month(agency()))], SUPPLIERS, MATRIX, {"agency_result": opening}
         )
         (account,) = [one for one in result.accounts if one.account == "agency_result"]
         assert account.opening_fen == opening
@@ -372,7 +372,7 @@ def test_the_agency_result_is_carried_over_three_months():
 def test_a_fund_that_is_not_there_leaves_its_money_on_the_account():
     first = MonthSettlement((), (), (), (), (), {}, ())
     bills = billed(use_of(("A1",), curves(1, 1)), all_month(agency()))
-    result = with_bills(first, bills, replace(SUPPLIERS, fund=None), MATRIX, {})
+    result = with_bills(first, [bills], replace(SUPPLIERS, fund=None), MATRIX, {})
     (funds,) = [one for one in result.accounts if one.account == "funds"]
     assert funds.closing_fen == -amounts(result)["A1", "government_funds"]
 

@@ -83,7 +83,7 @@ def settled(one: World, use: ConsumerUse, openings: Mapping[str, int] | None = N
         Span(MID, 31, tuple(AFTER[who] for who in use.participants)),
     ]
     bills = billed(use, spans, rules=one.rules.consumer, first_layer=lines)
-    return with_bills(first, bills, SUPPLIERS, one.rules.settled[1], openings or {})
+    return with_bills(first, [bills], SUPPLIERS, one.rules.settled[1], openings or {})
 
 
 def whole_market(seed: int, name: str) -> World:

@@ -8,14 +8,15 @@ from uuid import UUID, uuid5
 import numpy as np
 
 from settlement.parties import DailySeries
-from warehouse.run_tables import daily_table, ids5
+from warehouse.daily_file import daily_table
+from warehouse.run_tables import ids5
 
 RUN = UUID("dcd8f6d2-7687-5c8c-9662-8bac5bc2723f")
 
 
 def test_ids_of_postings_are_uuid5_of_the_run_and_the_grain() -> None:
     names = [f"posting|retail_energy|T{n:04d}|青岛" for n in range(300)]
-    assert list(ids5(RUN, names)) == [str(uuid5(RUN, name)) for name in names]
+    assert ids5(RUN, names).to_pylist() == [str(uuid5(RUN, name)) for name in names]
 
 
 def test_days_of_trades_written_one_by_one_are_the_rows_of_one_series() -> None:
