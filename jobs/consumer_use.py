@@ -15,7 +15,7 @@ from market.consumer import ConsumerRules
 from market.curves import is_missing
 from market.money import IntArray, half_up, scaled
 from market.periods import Month
-from settlement.day import Prices
+from settlement.market_day import Prices
 from settlement.metering import wh_of_reading
 from settlement.retail.bill import in_force
 from settlement.retail.time_of_use import FLAT, PERIOD_NAMES, by_period, periods_of_day

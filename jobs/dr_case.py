@@ -21,8 +21,8 @@ from market.curves import is_missing
 from market.money import IntArray, scaled
 from market.periods import PERIODS, TIME_ZONE
 from market.profiles import ProvincialRules, on
-from settlement.day import MarketDay
 from settlement.findings import Finding
+from settlement.market_day import MarketDay
 
 HOME_ZONE = "province"
 

@@ -24,8 +24,8 @@ from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.roster import Roster
 from market.periods import Month
 from market.profiles import ProvincialRules, RuleProfile
-from settlement.day import MarketDay
 from settlement.findings import Finding
+from settlement.market_day import MarketDay
 from warehouse.curves import curve_inputs
 from warehouse.deliveries import Input
 from warehouse.home import Home

@@ -23,8 +23,8 @@ from market.money import IntArray, half_up_array, scaled
 from market.periods import LABELS, PERIODS, Month
 from market.profiles import ProvincialRules, on
 from settlement.capacity import capacity_curve
-from settlement.day import Contracts, MarketDay, Prices
 from settlement.findings import Finding, Severity
+from settlement.market_day import Contracts, MarketDay, Prices
 from settlement.metering import wh_of_reading
 from settlement.prices import hourly_user_price
 from warehouse.curves import CurveDay, curve_days

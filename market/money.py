@@ -124,13 +124,16 @@ def apportioned_rows(totals: IntArray, weights: IntArray) -> IntArray:
     return np.asarray(np.sign(totals)[:, None] * parts, np.int64)
 
 
-def checked_product_sum(quantity: IntArray, price: IntArray, what: str) -> IntArray:
+def checked_product_sum(
+    quantity: IntArray, price: IntArray, what: str, largest: int | None = None
+) -> IntArray:
     """``(quantity * price).sum(axis=-1)`` in int64, refused where the bound could be passed (ruling 9).
 
-    quantity: (rows, n) Wh. price: (n,) or (rows, n) mills. Returns (rows,) nano yuan.
+    quantity: (rows, n) Wh. price: (n,) or (rows, n) mills. largest: the peak of quantity where it is known.
+    Returns (rows,) nano yuan.
     Raises OverflowBoundError naming ``what``.
     """
-    bound = peak(quantity) * peak(price) * quantity.shape[-1]
+    bound = (peak(quantity) if largest is None else largest) * peak(price) * quantity.shape[-1]
     if bound > INT64_MAX:
         raise OverflowBoundError(
             f"{what}: up to {bound:.3e} would pass the int64 bound {INT64_MAX:.3e}; "

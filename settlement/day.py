@@ -8,16 +8,20 @@ a missing value is marked missing and never counted as zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from market.curves import MISSING
-from market.money import IntArray, checked_product_sum
+from market.money import IntArray, checked_product_sum, peak
+from market.periods import PERIODS
+from settlement.market_day import MarketDay, Prices, Province
 
 BoolArray = NDArray[np.bool_]
+Rows = NDArray[np.intp] | slice
 
 
 @dataclass(frozen=True)
@@ -27,55 +31,6 @@ class Amounts:
     quantity: IntArray
     nano: IntArray
     missing: BoolArray
-
-
-@dataclass(frozen=True)
-class Contracts:
-    """The day's contract curves: quantity (contracts, 96), price and the party index of each side (-1: outside)."""
-
-    quantity: IntArray
-    price: IntArray
-    buyer: NDArray[np.intp]
-    seller: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Prices of the day: user and reference (96,), generators' own nodes (generators, 96).
-
-    capacity: one price or (96,) with its time factors. nonmarket: one price of non-market energy, None where the
-    profile settles all generation at the market price.
-    """
-
-    user_day_ahead: IntArray
-    user_real_time: IntArray
-    reference: IntArray
-    node_day_ahead: IntArray
-    node_real_time: IntArray
-    capacity: int | IntArray
-    nonmarket: int | None = None
-
-
-@dataclass(frozen=True)
-class MarketDay:
-    """Determinants of one day. use, position: (users, 96); generation, schedule: (generators, 96); others (96,).
-
-    nonmarket: (generators, 96) 优发 energy within generation, None: none. mechanism: (users, 96) 机制电量 within use,
-    on which no capacity is charged, None: none.
-    """
-
-    day: date
-    use: IntArray
-    position: IntArray
-    residents: IntArray
-    generation: IntArray
-    schedule: IntArray
-    import_day_ahead: IntArray
-    import_intraday: IntArray
-    contracts: Contracts
-    prices: Prices
-    nonmarket: IntArray | None = None
-    mechanism: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -128,75 +83,133 @@ def settle_day(market: MarketDay, *, positive_deviation: bool = False) -> DaySet
     positive_deviation: also each user's use above its position, which only one pass-through policy needs.
     Raises OverflowBoundError where a participant-day could pass int64 (ruling 9).
     """
-    price = market.prices
-    spread = _difference(price.user_day_ahead, price.user_real_time)
-    node_spread = _difference(price.node_day_ahead, price.node_real_time)
-    contract, net_contract = _contracts(market)
-    return DaySettlement(
-        day=market.day,
-        users={
-            "energy_real_time": _product(
-                market.use, price.user_real_time, "real-time energy"
-            ),  # SD25 ΣQ_use·P_RT
-            "energy_day_ahead": _product(
-                market.position, spread, "day-ahead position"
-            ),  # SD25 ΣQ_DA(P_DA−P_RT)
-            "capacity_compensation": _capacity(market),  # B.4: Σ(Q_use−Q_机制)·P_cap
-        },
-        generators=_generators(market, node_spread),
-        contract=contract,
-        residents=_residents(market),
-        system=_system(market, spread),
-        reference={"day_ahead": price.user_day_ahead, "intraday": price.user_real_time},
-        positive_deviation=_positive_deviation(market) if positive_deviation else None,
-        net_contract=net_contract,
-        keys=_generator_keys(market),
-    )
+    contracts = market.contracts
+    parts = DayInParts(market.prices, len(market.use), len(contracts.quantity))
+    parts.use(slice(None), market.use, market.mechanism)
+    parts.position(slice(None), market.position)
+    parts.contracts(slice(None), contracts.quantity, contracts.price)
+    settled = parts.close(market, contracts.buyer, contracts.seller)
+    return replace(settled, positive_deviation=_positive_deviation(market)) if positive_deviation else settled
 
 
-def _generators(market: MarketDay, node_spread: IntArray) -> dict[str, Amounts]:
+class DayInParts:
+    """A day whose users and contracts come part by part, in any order: it gives what ``settle_day`` gives.
+
+    Every user's use, every user's position and every contract is given exactly once; rows say which, as an index or a
+    slice. Raises OverflowBoundError where a participant-day could pass int64 (ruling 9).
+    """
+
+    def __init__(self, prices: Prices, users: int, contracts: int) -> None:
+        self._prices = prices
+        self._spread = _difference(prices.user_day_ahead, prices.user_real_time)
+        self._users = {
+            code: _blank(users) for code in ("energy_real_time", "energy_day_ahead", "capacity_compensation")
+        }
+        self._contracts = _blank(contracts)
+        self._use, self._position = _Total(), _Total()
+
+    def use(self, rows: Rows, energy: IntArray, mechanism: IntArray | None = None) -> None:
+        """Metered energy of users. energy: (rows, 96) Wh; mechanism: (rows, 96) 机制电量 within it."""
+        known = _Known.of(energy)
+        self._use.add(known)
+        real_time = _product(known, self._prices.user_real_time, "real-time energy")  # SD25 ΣQ_use·P_RT
+        _put(self._users["energy_real_time"], rows, real_time)
+        base = known if mechanism is None else _Known.of(_difference(energy, mechanism))
+        _put(
+            self._users["capacity_compensation"], rows, _capacity(base, self._prices.capacity)
+        )  # B.4: Σ(Q_use−Q_机制)·P_cap
+
+    def position(self, rows: Rows, energy: IntArray) -> None:
+        """Day-ahead positions of users, (rows, 96) Wh."""
+        known = _Known.of(energy)
+        self._position.add(known)
+        day_ahead = _product(known, self._spread, "day-ahead position")  # SD25 ΣQ_DA(P_DA−P_RT)
+        _put(self._users["energy_day_ahead"], rows, day_ahead)
+
+    def contracts(self, rows: Rows, quantity: IntArray, price: IntArray) -> None:
+        """Curves of contracts, (rows, 96) Wh, and their prices (rows,)."""
+        known = _Known.of(quantity)
+        at_contract = _at_one_price(known, price, "contract")
+        at_reference = _product(known, self._prices.reference, "contract at the reference price")
+        of_contract = Amounts(
+            known.quantity, at_contract.nano - at_reference.nano, at_reference.missing
+        )  # SD25 ΣQ_mlt(P_c−P_ref) = P_c·ΣQ_mlt − ΣQ_mlt·P_ref
+        _put(self._contracts, rows, of_contract)
+
+    def close(self, province: Province, buyer: NDArray[np.intp], seller: NDArray[np.intp]) -> DaySettlement:
+        """The day, once every row was given. buyer, seller: of contracts, as in ``Contracts``."""
+        price = self._prices
+        users = len(self._users["energy_real_time"].nano)
+        contract, net_contract = self._by_party(buyer, seller, users + len(province.generation))
+        return DaySettlement(
+            day=province.day,
+            users=self._users,
+            generators=_generators(province, _difference(price.node_day_ahead, price.node_real_time)),
+            contract=contract,
+            residents=_residents(province),
+            system=_system(province, self._spread, self._use.energy, self._position.energy),
+            reference={"day_ahead": price.user_day_ahead, "intraday": price.user_real_time},
+            net_contract=net_contract,
+            keys=_generator_keys(province),
+        )
+
+    def _by_party(
+        self, buyer: NDArray[np.intp], seller: NDArray[np.intp], parties: int
+    ) -> tuple[Amounts, IntArray]:
+        """ΣQ_mlt(P_c−P_ref) of every party, bought and sold alike, and the Wh that it bought less sold."""
+        found, net = _blank(parties), np.zeros(parties, np.int64)
+        for side, sign in ((buyer, 1), (seller, -1)):
+            inside = side >= 0
+            np.add.at(found.quantity, side[inside], self._contracts.quantity[inside])
+            np.add.at(net, side[inside], sign * self._contracts.quantity[inside])
+            np.add.at(found.nano, side[inside], sign * self._contracts.nano[inside])
+            np.logical_or.at(found.missing, side[inside], self._contracts.missing[inside])
+        return found, net
+
+
+def _generators(market: Province, node_spread: IntArray) -> dict[str, Amounts]:
     """Market energy at the own node by quarter-hour, non-market energy at its own price (SD25; B.2)."""
     price, sold = market.prices, market.generation
     found = {}
     if market.nonmarket is not None and price.nonmarket is not None:
         sold = _difference(sold, market.nonmarket)
         found["priority_generation"] = _credit(
-            _at_one_price(market.nonmarket, np.int64(price.nonmarket), "non-market generation")
+            _at_one_price(_Known.of(market.nonmarket), np.int64(price.nonmarket), "non-market generation")
         )
     return {
-        "energy_real_time": _credit(_product(sold, price.node_real_time, "generation")),
-        "energy_day_ahead": _credit(_product(market.schedule, node_spread, "generator's position")),
+        "energy_real_time": _credit(_product(_Known.of(sold), price.node_real_time, "generation")),
+        "energy_day_ahead": _credit(
+            _product(_Known.of(market.schedule), node_spread, "generator's position")
+        ),
         **found,
     }
 
 
-def _capacity(market: MarketDay) -> Amounts:
-    base = market.use if market.mechanism is None else _difference(market.use, market.mechanism)
-    price = market.prices.capacity
+def _capacity(base: _Known, price: int | IntArray) -> Amounts:
     if isinstance(price, np.ndarray) and price.ndim:
         return _product(base, price, "capacity")
     return _at_one_price(base, np.int64(price), "capacity")
 
 
-def _residents(market: MarketDay) -> Amounts:
+def _residents(market: Province) -> Amounts:
     """Residents' use at the user price (ruling 31); where there is non-market energy, what the market supplies beyond
     market use at the user price and the rest at the non-market price (保障性购电成本, the authors' reading).
     """
     P_RT, P_nonmkt = market.prices.user_real_time, market.prices.nonmarket
     if market.nonmarket is None or P_nonmkt is None:
-        return _product(market.residents[None, :], P_RT, "residents")
+        return _product(_Known.of(market.residents[None, :]), P_RT, "residents")
     balance = _market_balance(market)
     if balance is None or (P_RT == MISSING).any():
         return Amounts(_sums(market.residents[None, :]), np.zeros(1, np.int64), np.ones(1, np.bool_))
     Q_t = np.maximum(
         -balance, 0
     )  # SD25: max(Q_total_mkt_gen − Q_total_mkt_use, 0), loss used with the market
-    at_market = _product(Q_t[None, :], P_RT, "guaranteed purchase at the market price")
+    at_market = _product(_Known.of(Q_t[None, :]), P_RT, "guaranteed purchase at the market price")
     rest = int((market.residents - Q_t).sum()) * P_nonmkt
     return Amounts(_sums(market.residents[None, :]), at_market.nano + rest, at_market.missing)
 
 
-def _market_balance(market: MarketDay) -> IntArray | None:
+def _market_balance(market: Province) -> IntArray | None:
     """Q_mkt_use − Q_mkt_gen of every quarter-hour: non-market supply less residents' use; None where unknown."""
     nonmarket = None if market.nonmarket is None else _sum_rows(market.nonmarket)
     if nonmarket is None or (market.residents == MISSING).any():
@@ -204,7 +217,7 @@ def _market_balance(market: MarketDay) -> IntArray | None:
     return nonmarket - market.residents  # generation + import = use + residents + loss (ruling 6)
 
 
-def _generator_keys(market: MarketDay) -> dict[str, Deviation]:
+def _generator_keys(market: Province) -> dict[str, Deviation]:
     def of(values: IntArray, *more: IntArray) -> Deviation:
         missing = np.logical_or.reduce([_gaps(block) for block in (values, *more)])
         return Deviation(np.where(missing, 0, values.sum(axis=1)), missing)
@@ -222,56 +235,71 @@ def _sums(rows: IntArray) -> IntArray:
     return np.asarray(np.where(rows == MISSING, 0, rows).sum(axis=1), dtype=np.int64)
 
 
-def _product(quantity: IntArray, price: IntArray, what: str) -> Amounts:
-    missing = _gaps(quantity) | np.broadcast_to(_gaps(price), quantity.shape[:1])
-    if not missing.any():
-        return Amounts(quantity.sum(axis=-1), checked_product_sum(quantity, price, what), missing)
-    known = np.where(quantity == MISSING, 0, quantity)
-    known_price = np.where(price == MISSING, 0, price)
-    return Amounts(known.sum(axis=-1), checked_product_sum(known, known_price, what), missing)
+class _Known(NamedTuple):
+    """Rows with 0 where a value is missing: values (rows, 96), quantity and missing (rows,), and the largest value."""
+
+    values: IntArray
+    quantity: IntArray
+    missing: BoolArray
+    largest: int
+
+    @classmethod
+    def of(cls, rows: IntArray) -> _Known:
+        missing = _gaps(rows)
+        values = np.where(rows == MISSING, 0, rows) if missing.any() else rows
+        return cls(values, np.asarray(values.sum(axis=-1)), missing, peak(values))
 
 
-def _at_one_price(quantity: IntArray, price: IntArray | np.int64, what: str) -> Amounts:
-    missing = _gaps(quantity)
-    known = np.where(quantity == MISSING, 0, quantity) if missing.any() else quantity
-    total = known.sum(axis=-1)
-    return Amounts(total, checked_product_sum(total[:, None], np.reshape(price, (-1, 1)), what), missing)
+class _Total:
+    """(96,) sum over rows that come part by part; None where a value is missing."""
+
+    def __init__(self) -> None:
+        self.energy: IntArray | None = np.zeros(PERIODS, np.int64)
+
+    def add(self, rows: _Known) -> None:
+        if rows.missing.any():
+            self.energy = None
+        elif self.energy is not None:
+            self.energy += rows.values.sum(axis=0)
+
+
+def _blank(rows: int) -> Amounts:
+    return Amounts(np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.bool_))
+
+
+def _put(into: Amounts, rows: Rows, amounts: Amounts) -> None:
+    into.quantity[rows] = amounts.quantity
+    into.nano[rows] = amounts.nano
+    into.missing[rows] = amounts.missing
+
+
+def _product(rows: _Known, price: IntArray, what: str) -> Amounts:
+    unpriced = _gaps(price)
+    known_price = np.where(price == MISSING, 0, price) if unpriced.any() else price
+    nano = checked_product_sum(rows.values, known_price, what, rows.largest)
+    return Amounts(rows.quantity, nano, rows.missing | np.broadcast_to(unpriced, rows.missing.shape))
+
+
+def _at_one_price(rows: _Known, price: IntArray | np.int64, what: str) -> Amounts:
+    nano = checked_product_sum(rows.quantity[:, None], np.reshape(price, (-1, 1)), what)
+    return Amounts(rows.quantity, nano, rows.missing)
 
 
 def _credit(amounts: Amounts) -> Amounts:
     return Amounts(amounts.quantity, -amounts.nano, amounts.missing)
 
 
-def _contracts(market: MarketDay) -> tuple[Amounts, IntArray]:
-    """ΣQ_mlt(P_c−P_ref) of every party, bought and sold alike, and the Wh that it bought less sold."""
-    contracts, reference = market.contracts, market.prices.reference
-    at_contract = _at_one_price(contracts.quantity, contracts.price, "contract")
-    at_reference = _product(contracts.quantity, reference, "contract at the reference price")
-    of_contract = Amounts(
-        at_contract.quantity, at_contract.nano - at_reference.nano, at_reference.missing
-    )  # SD25 ΣQ_mlt(P_c−P_ref) = P_c·ΣQ_mlt − ΣQ_mlt·P_ref
-    parties = len(market.use) + len(market.generation)
-    quantity, nano, net = (np.zeros(parties, np.int64) for _ in range(3))
-    missing = np.zeros(parties, np.bool_)
-    for side, sign in ((contracts.buyer, 1), (contracts.seller, -1)):
-        inside = side >= 0
-        np.add.at(quantity, side[inside], of_contract.quantity[inside])
-        np.add.at(net, side[inside], sign * of_contract.quantity[inside])
-        np.add.at(nano, side[inside], sign * of_contract.nano[inside])
-        np.logical_or.at(missing, side[inside], of_contract.missing[inside])
-    return Amounts(quantity, nano, missing), net
-
-
-def _system(market: MarketDay, spread: IntArray) -> System:
-    use = _sum_rows(market.use, market.residents[None, :])
-    generation = _sum_rows(market.generation)
+def _system(market: Province, spread: IntArray, use: IntArray | None, position: IntArray | None) -> System:
+    """use, position: (96,) of all users; None where one is missing."""
+    if use is not None:
+        use = None if (market.residents == MISSING).any() else use + market.residents
+    generation, supply_position = _sum_rows(market.generation), _sum_rows(market.schedule)
     imported = market.import_day_ahead + market.import_intraday
     loss = None if use is None or generation is None else generation + imported - use
-    demand_position, supply_position = _sum_rows(market.position), _sum_rows(market.schedule)
     mismatch = (
         None
-        if demand_position is None or supply_position is None
-        else demand_position - supply_position - market.import_day_ahead
+        if position is None or supply_position is None
+        else position - supply_position - market.import_day_ahead
     )
     P_DA, P_RT = market.prices.user_day_ahead, market.prices.user_real_time
     return System(
@@ -287,7 +315,7 @@ def _system(market: MarketDay, spread: IntArray) -> System:
     )
 
 
-def _curve_mismatch(market: MarketDay) -> int | None:
+def _curve_mismatch(market: Province) -> int | None:
     """Σ max(Q_mkt_use − Q_mkt_gen, 0)·(P_RTu − P_nonmkt): what market users paid for non-market energy above its price."""
     P_nonmkt = market.prices.nonmarket
     if market.nonmarket is None or P_nonmkt is None:
@@ -314,10 +342,8 @@ def _dot(quantity: IntArray, price: IntArray) -> int | None:
     return sum(q * p for q, p in pairs)
 
 
-def _sum_rows(*blocks: IntArray) -> IntArray | None:
-    if any(_gaps(block).any() for block in blocks):
-        return None
-    return np.asarray(sum(block.sum(axis=0) for block in blocks), dtype=np.int64)
+def _sum_rows(rows: IntArray) -> IntArray | None:
+    return None if _gaps(rows).any() else np.asarray(rows.sum(axis=0), dtype=np.int64)
 
 
 def _difference(left: IntArray, right: IntArray) -> IntArray:

@@ -14,23 +14,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import select
 
-from market.curves import MISSING
 from market.money import IntArray
 from market.periods import PERIODS
-from market.tables import TABLES, Table
-from warehouse.curve_files import groups_by_date, has_quality, key_columns
+from market.tables import Table
+from warehouse.curve_files import has_quality, key_columns
+from warehouse.curve_groups import Plan, RowGroups, curve_definition, joined, visible_files
 from warehouse.curve_parts import BoolArray, File, Part, Piece, Source, heard, newest_win, speaks
-from warehouse.deliveries import Input, visible
+from warehouse.deliveries import Input
 from warehouse.home import Home, engine
-from warehouse.models import CurveFile, Delivery
 from warehouse.records import inputs_of
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -39,7 +37,7 @@ AHEAD = 2  # days being read while one is worked on
 
 @dataclass(frozen=True)
 class CurveDay:
-    """One table on one date.
+    """One table on one date, or a block of its rows (``warehouse.curve_blocks``).
 
     keys: text arrays (n,) by name, without ``date``; the very same objects as on the day before when nothing
     changed, so that work on keys can be kept by identity. values: int64 (n, 96) in 10**-curve_decimals of the
@@ -132,14 +130,14 @@ def curve_days(
     now. delivered: only these delivery ids, None for all. city: only the rows of this partition. At most three
     days are in memory besides what the caller keeps. Raises KeyError for a table without curves.
     """
-    definition = _curve_definition(table)
+    definition = curve_definition(table)
     wanted = [*key_columns(definition), *(["quality"] if has_quality(definition) else []), "values"]
     last: dict[str, pa.StringArray] = {}
     for day, parts in _days(
-        home, definition, _files(home, table, first, after, as_of, delivered), wanted, city
+        home, definition, visible_files(home, table, first, after, as_of, delivered), wanted, city
     ):
         if parts:
-            curve_day = _assembled(definition, day, parts, last)
+            curve_day = assembled(definition, day, parts, last)
             last = curve_day.keys
             yield curve_day
 
@@ -154,9 +152,9 @@ def curve_inputs(
     delivered: Collection[str] | None = None,
 ) -> list[Input]:
     """The deliveries that brought at least one row of ``curve_days`` with the same arguments, by id."""
-    definition = _curve_definition(table)
+    definition = curve_definition(table)
     rows: Counter[str] = Counter()
-    files = _files(home, table, first, after, as_of, delivered)
+    files = visible_files(home, table, first, after, as_of, delivered)
     if not any(file.revised for file in files.files):
         for file in files.files:
             rows[file.delivery_id] += _rows_between(home, file, first, after)
@@ -197,15 +195,15 @@ def deliveries_of(
     groups: by value of the key column ``key``, its group; rows of other keys are left out. With the rows of one
     group nothing can have changed while these deliveries are the same.
     """
-    _curve_definition(table)
+    curve_definition(table)
     names = sorted(set(groups.values()))
     known = pa.array(list(groups), pa.string())
     group_of = np.array([names.index(groups[one]) for one in groups], dtype=np.int64)
     ages: dict[str, dict[str, int]] = {name: {} for name in names}
     cities: dict[str, set[str]] = {name: set() for name in names}
-    for file in _files(home, table, first, after, as_of, None).files:
+    for file in visible_files(home, table, first, after, as_of, None).files:
         with pq.ParquetFile(home.curves / file.path, read_dictionary=[key]) as opened:
-            keys = _one(opened.read(columns=[key])[key].unify_dictionaries()).dictionary
+            keys = joined(opened.read(columns=[key])[key].unify_dictionaries()).dictionary
         places = pc.index_in(keys, known).drop_null().to_numpy(zero_copy_only=False)
         for number in np.unique(group_of[places]).tolist():
             ages[names[number]][file.delivery_id] = file.age
@@ -216,53 +214,10 @@ def deliveries_of(
     }
 
 
-def _curve_definition(table: str) -> Table:
-    if table not in TABLES or not TABLES[table].is_curve:
-        known = ", ".join(name for name, known in TABLES.items() if known.is_curve)
-        raise KeyError(f"{table!r} is not a curve table; there are: {known}.")
-    return TABLES[table]
-
-
-class _Plan(NamedTuple):
-    """What is visible between two dates."""
-
-    first: date
-    after: date
-    files: list[File]
-
-
-def _files(
-    home: Home,
-    table: str,
-    first: date,
-    after: date,
-    as_of: datetime | None,
-    delivered: Collection[str] | None,
-) -> _Plan:
-    delivered = delivered if home.sees is None else home.sees.of(table, delivered)
-    of_file = ("path", "city", "first_date", "last_date", "revised", "rows")
-    columns = [getattr(CurveFile, name) for name in of_file]
-    query = (
-        select(Delivery.delivery_id, *columns)
-        .join(Delivery, Delivery.delivery_id == CurveFile.delivery_id)
-        .where(visible(as_of, delivered), CurveFile.table_name == table)
-        .where(CurveFile.last_date >= first, CurveFile.first_date < after)
-        .order_by(Delivery.recorded_at, Delivery.delivery_id)
-    )
-    with engine(home).connect() as connection:
-        rows = connection.execute(query).all()
-    files = [
-        File(row.path, row.delivery_id, age, row.city, row.first_date, row.last_date, row.revised, row.rows)
-        for age, row in enumerate(rows)
-        if home.partitions is None or row.city in home.partitions
-    ]
-    return _Plan(first, after, sorted(files, key=lambda file: (file.city, file.delivery_id)))
-
-
 def _days(
     home: Home,
     definition: Table,
-    plan: _Plan,
+    plan: Plan,
     wanted: Sequence[str],
     city: str | None,
 ) -> Iterator[tuple[date, list[Part]]]:
@@ -271,7 +226,7 @@ def _days(
     whole = city is None or any(file.revised for file in plan.files)
     files = plan.files if whole else [file for file in plan.files if file.city == city]
     with ExitStack() as stack, ThreadPoolExecutor(THREADS, "curves") as threads:
-        opened = _Opened(home, definition, stack)
+        opened = RowGroups(home, definition, stack, AHEAD)
         coming: deque[_Coming] = deque()
         for number, day in enumerate(_dates(plan, files)):
             # A reader serves one thread at a time: the day it read last is complete before it gets another.
@@ -296,7 +251,7 @@ class _Coming(NamedTuple):
         return [part.result() for part in self.asked]
 
 
-def _dates(plan: _Plan, files: Sequence[File]) -> Iterator[date]:
+def _dates(plan: Plan, files: Sequence[File]) -> Iterator[date]:
     if not files:
         return
     day = max(plan.first, min(file.first_date for file in files))
@@ -311,60 +266,10 @@ def _visible_parts(read: list[Part], city: str | None) -> list[Part]:
     return [part for part in parts if part.source.rows and city in (None, part.source.file.city)]
 
 
-class _Opened:
-    """The open Parquet files of one reading, AHEAD readers each, and which row group holds which date."""
-
-    def __init__(self, home: Home, definition: Table, stack: ExitStack) -> None:
-        self._home = home
-        self._keys = key_columns(definition)
-        self._stack = stack
-        self._files: dict[str, tuple[list[Any], dict[date, int]]] = {}
-
-    def group(self, file: File, day: date) -> int | None:
-        """The row group of a date in a file, or None; days are asked for in order."""
-        if not file.first_date <= day <= file.last_date:
-            if (day - file.last_date).days >= AHEAD and file.path in self._files:
-                for reader in self._files.pop(file.path)[0]:
-                    reader.close()
-            return None
-        if file.path not in self._files:
-            path = self._home.curves / file.path
-            first = self._stack.enter_context(pq.ParquetFile(path))
-            more = [pq.ParquetFile(path, metadata=first.metadata) for _ in range(1, AHEAD)]
-            readers = [first, *(self._stack.enter_context(reader) for reader in more)]
-            self._files[file.path] = (readers, groups_by_date(first.metadata))
-        return self._files[file.path][1].get(day)
-
-    def read(self, file: File, group: int, reader: int, wanted: Sequence[str]) -> Part:
-        """Decode one row group; the values are a view of what Arrow decoded where none is missing."""
-        opened = self._files[file.path][0][reader]
-        read = opened.read_row_group(group, columns=list(wanted), use_threads=False)
-        values, has_missing = np.empty((0, PERIODS), dtype=np.int64), False
-        if "values" in wanted:
-            values, has_missing = _array(read["values"])
-        return Part(
-            Source(self._home, file, group, read.num_rows),
-            [_one(read[name]) for name in self._keys],
-            _one(read["quality"]) if "quality" in wanted else None,
-            values,
-            has_missing,
-        )
-
-
-def _one(column: pa.ChunkedArray) -> Any:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-
-
-def _array(column: pa.ChunkedArray) -> tuple[IntArray, bool]:
-    flat = _one(column).flatten()
-    has_missing = flat.null_count > 0
-    whole = flat.fill_null(MISSING) if has_missing else flat
-    return whole.to_numpy(zero_copy_only=True).reshape(-1, PERIODS), has_missing
-
-
-def _assembled(
+def assembled(
     definition: Table, day: date, parts: Sequence[Part], last: dict[str, pa.StringArray]
 ) -> CurveDay:
+    """Parts of one date as one, with the keys of ``last`` where they are the same."""
     names = key_columns(definition)
     arrays = {
         name: pa.concat_arrays([part.keys[place] for part in parts]) for place, name in enumerate(names)

@@ -19,7 +19,7 @@ from market.money import IntArray
 from market.periods import PERIODS, Month
 from market.profiles import RuleProfile
 from reports.explanation import Part, Source
-from settlement.day import MarketDay
+from settlement.market_day import MarketDay
 from warehouse.home import Home
 
 RESIDENTS = "residents"

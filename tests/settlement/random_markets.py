@@ -12,9 +12,10 @@ from small_market import SECTION, trade
 from market.money import IntArray, apportion
 from market.profiles import RuleProfile, on, profile
 from settlement.capacity import capacity_curve
-from settlement.day import Contracts, MarketDay, Prices, settle_day
+from settlement.day import settle_day
 from settlement.facts import FeeAmount, MonthFacts
 from settlement.interprovincial import Trade, TradeSettlement, settle_trades
+from settlement.market_day import Contracts, MarketDay, Prices
 from settlement.month import EventAmount, MonthSettlement, settle_month
 from settlement.parties import Parties
 

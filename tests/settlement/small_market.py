@@ -10,9 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from market.profiles import ChargeMatrix, RuleProfile, profile
-from settlement.day import Contracts, MarketDay, Prices, settle_day
+from settlement.day import settle_day
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.interprovincial import Section, Trade, settle_trades
+from settlement.market_day import Contracts, MarketDay, Prices
 from settlement.month import EventAmount, MonthSettlement, settle_month
 from settlement.parties import Parties
 from settlement.passthrough import needs_deviation

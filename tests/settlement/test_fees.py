@@ -16,9 +16,9 @@ from small_market import FIRST, SD_2022, parties, settle, with_charges
 from market.curves import MISSING
 from market.money import half_up
 from market.profiles import RuleNotInForceError, profile
-from settlement.day import MarketDay
 from settlement.facts import FeeAmount, MonthFacts
 from settlement.fees import next_standard
+from settlement.market_day import MarketDay
 from settlement.month import MonthSettlement
 from settlement.pools import Group, shared_by_day
 

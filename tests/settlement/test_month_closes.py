@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from small_market import GENERATORS, SD_2022, USERS, settle
 
 from market.curves import MISSING
-from settlement.day import MarketDay
 from settlement.ledger import LedgerNotBalancedError, Line, Movement, assert_balanced, balances, post
+from settlement.market_day import MarketDay
 
 _, MATRIX = SD_2022.settled
 

@@ -14,8 +14,8 @@ from small_market import FIRST, GENERATORS, POLICIES, SD_2022, USERS, parties, s
 from market.curves import MISSING
 from market.money import half_up
 from market.profiles import Charge, RuleProfile
-from settlement.day import MarketDay
 from settlement.ledger import Line
+from settlement.market_day import MarketDay
 from settlement.month import MonthSettlement
 from settlement.passthrough import CODE, Keys, gain_loss_lines, shares_of
 from settlement.purchases import by_stage

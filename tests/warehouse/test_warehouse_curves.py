@@ -211,6 +211,6 @@ def _parts(at, day):
     from market.tables import TABLES
 
     table = TABLES["meter_readings"]
-    plan = curves_module._files(at, "meter_readings", day, day + timedelta(days=1), None, None)
+    plan = curves_module.visible_files(at, "meter_readings", day, day + timedelta(days=1), None, None)
     ((_, parts),) = curves_module._days(at, table, plan, ["meter_id", "quality", "values"], None)
     return parts
