@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from market.money import IntArray
 from market.periods import PERIODS
 from market.tables import Table
-from warehouse.curve_files import has_quality, key_columns
+from warehouse.curve_files import groups_by_date, has_quality, key_columns
 from warehouse.curve_groups import Plan, RowGroups, curve_definition, joined, visible_files
 from warehouse.curve_parts import BoolArray, File, Part, Piece, Source, heard, newest_win, speaks
 from warehouse.deliveries import Input
