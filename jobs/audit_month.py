@@ -126,7 +126,6 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
     if profile.audit is None:
         return {}
     month, records, result = audited.roster.month, audited.records, audited.result
-    whole = Lines.of(result.lines)
     people, registered = audited.people, len(contracts(audited))
     metered = [one for one in people if one.metered]
     meters, trades = valid_in(records["meters"], month), len(dated_in(records["trades"], month))
@@ -135,18 +134,14 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
     limits = profile.audit.limits(month.first)
     classed = {str(of) for one in limits.tariff_classes for of in one.kinds}
     priced = {str(one.kind): one.energy_of for one in limits.mean_prices}
+    bills = Lines.of(result.lines).with_codes(priced.values())
+    bills = bills.of_names(who for who in bills.names if kind.get(who) in priced)
     return {
         **dict.fromkeys(("R01", "R02", "R03", "R04")),
         **dict.fromkeys(("R05", "R06", "R07", "R08", "R09", "R10", "R11"), reads),
         "R12": sum(bool(one.now.tariff_class) and one.now.kind in classed for one in people),
-        "R13": sum(
-            len(of.participants)
-            for of in (
-                whole.with_codes([code]).of_names(
-                    who for who in whole.names if priced.get(kind.get(who, "")) == code
-                )
-                for code in whole.codes
-            )
+        "R13": len(
+            {line.participant_id for line in bills if priced[kind[line.participant_id]] == line.charge_code}
         ),
         "R14": sum(one.reactive_varh is not None for one in people) if billed else 0,
         "R15": sum(one.demand_w is not None for one in people) if billed else 0,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import pandas as pd
+import pyarrow as pa
 
 from jobs import access, actor, posted
 from jobs.accepted import ESTIMATES
@@ -437,21 +439,25 @@ def compute_run(
         checked.append(done.readings.checked)
     _, matrix = basis.rules.settled
     result, response, findings = done.result, done.response, done.findings
-    tables = {
-        "lines.parquet": run_tables.lines_table(result.lines, matrix),
-        "postings.parquet": run_tables.postings_table(result.postings, run_id),
-        ACCOUNTS: run_tables.accounts_table(result.accounts),
-        "baseline.parquet": run_tables.baseline_table(response.baselines),
-        "response.parquet": run_tables.response_table(response.responses),
-        "allocation.parquet": run_tables.allocation_table(response.allocations),
-        "interprovincial.parquet": run_tables.interprovincial_table(result.purchases),
-        ESTIMATES: estimates_table(done.readings.estimates),
-        run_tables.GREEN_CERTIFICATES: run_tables.certificates_table(done.certificates),
-        "findings.parquet": run_tables.findings_table(findings, run_id),
-        CORRECTIONS: differences_table(basis.brought()),
-        run_tables.AUDIT: run_tables.audit_table(done.looked_at),
+    made: dict[str, Callable[[], pa.Table]] = {
+        "lines.parquet": lambda: run_tables.lines_table(result.lines, matrix),
+        "postings.parquet": lambda: run_tables.postings_table(result.postings, run_id),
+        ACCOUNTS: lambda: run_tables.accounts_table(result.accounts),
+        "baseline.parquet": lambda: run_tables.baseline_table(response.baselines),
+        "response.parquet": lambda: run_tables.response_table(response.responses),
+        "allocation.parquet": lambda: run_tables.allocation_table(response.allocations),
+        "interprovincial.parquet": lambda: run_tables.interprovincial_table(result.purchases),
+        ESTIMATES: lambda: estimates_table(done.readings.estimates),
+        run_tables.GREEN_CERTIFICATES: lambda: run_tables.certificates_table(done.certificates),
+        "findings.parquet": lambda: run_tables.findings_table(findings, run_id),
+        CORRECTIONS: lambda: differences_table(basis.brought()),
+        run_tables.AUDIT: lambda: run_tables.audit_table(done.looked_at),
     }
-    rows = {name: run_tables.write_table(table, folder / name) for name, table in tables.items()}
+    with ThreadPoolExecutor(1, "tables") as disk:  # one table is written while the next is made
+        written = {
+            name: disk.submit(run_tables.write_table, make(), folder / name) for name, make in made.items()
+        }
+    rows = {name: one.result() for name, one in written.items()}
     rows[DAILY] = daily.rows
     if basis.billed is not None:
         rows[DIFFERENCES] = write_differences(basis.billed, basis.month, folder, run_id)

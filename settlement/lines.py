@@ -111,16 +111,21 @@ class Lines(Sequence[Line]):
         city: Mapping[str, str | None],
         measured_ppm: Mapping[str, int] | None = None,
         delivered: bool | BoolArray = False,
+        who: IntArray | None = None,
     ) -> Lines:
-        """One line of a charge for each participant. quantity: None where the charge has none."""
-        rows = len(participants)
+        """One line of a charge for each participant. quantity: None where the charge has none.
+
+        who: places of those who have a line, in their order; None for everyone.
+        """
+        places = np.arange(len(participants)) if who is None else who
+        rows, names = len(places), [participants[place] for place in places.tolist()]
         cities = np.empty(rows, np.object_)
-        cities[:] = [city.get(who) for who in participants]
-        shares = [] if measured_ppm is None else [measured_ppm.get(who, NOT_MEASURED) for who in participants]
+        cities[:] = [city.get(name) for name in names]
+        shares = [] if measured_ppm is None else [measured_ppm.get(name, NOT_MEASURED) for name in names]
         without = Known(np.zeros(rows, np.int64), np.zeros(rows, np.bool_))
         return cls(
             tuple(participants),
-            np.arange(rows),
+            places,
             (code,),
             np.zeros(rows, np.int64),
             cities,
@@ -134,15 +139,20 @@ class Lines(Sequence[Line]):
     def joined(cls, parts: Iterable[Iterable[Line]]) -> Lines:
         """Several lots of lines one after the other; ``names`` and ``codes`` of the whole are sorted."""
         every = [cls.of(part) for part in parts]
-        names = tuple(sorted(set().union(*(part.names for part in every))))
+        lists = {id(part.names): part.names for part in every}  # many lots share one list of participants
+        names = tuple(sorted(set().union(*lists.values())))
         codes = tuple(sorted(set().union(*(part.codes for part in every))))
+        among = {name: number for number, name in enumerate(names)}
+        place_of = {
+            one: np.fromiter(map(among.__getitem__, of), np.int64, len(of)) for one, of in lists.items()
+        }
 
         def column(of: Iterable[NDArray[Any]], kind: type) -> NDArray[Any]:
             return np.concatenate([*of, np.zeros(0, kind)])
 
         return cls(
             names,
-            column((_places(part.names, names)[part.who] for part in every), np.int64),
+            column((place_of[id(part.names)][part.who] for part in every), np.int64),
             codes,
             column((_places(part.codes, codes)[part.code] for part in every), np.int64),
             column((part.city for part in every), np.object_),

@@ -32,7 +32,7 @@ from settlement.postings import Posting, Postings
 from settlement.purchases import Purchase, direct_lines, purchases, trade_daily, trade_lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EventAmount:
     """A demand-response amount of one event, whole fen, charge positive (ruling 26); None is missing."""
 

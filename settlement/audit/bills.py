@@ -40,7 +40,8 @@ def mean_price_in_range(
     bill = of.only(judged)
     total = sums_by(bill.who, bill.amount.values, len(of.names)).tolist()
     incomplete = set(bill.who[~bill.amount.known].tolist())
-    for line, place in sorted(zip(bill, bill.who.tolist(), strict=True), key=itemgetter(1)):
+    metered = bill.with_codes(one.energy_of for one in ranges)
+    for line, place in sorted(zip(metered, metered.who.tolist(), strict=True), key=itemgetter(1)):
         allowed, who, wh = allowed_of[place], line.participant_id, line.quantity_wh
         if allowed is None or line.charge_code != allowed.energy_of:
             continue

@@ -140,11 +140,12 @@ def _lines(bills: Bills, column: Column, fens: Sequence[int | None], suppliers: 
         quantity = Known(np.where(known, column.quantity[rows], 0), known)
     return Lines.of_charge(
         column.code,
-        [bills.use.participants[row] for row in rows.tolist()],
+        bills.use.participants,
         quantity,
         [fens[row] for row in rows.tolist()],
         city=suppliers.city,
         measured_ppm=suppliers.measured_ppm,
+        who=rows,
     )
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from ingest.deliver import deliver_many
+from jobs import consumer_bills
+from jobs.basis import past_basis
 from jobs.consumer_use import maximum_demand
 from jobs.explain.line import explain
 from jobs.explain.run import NotExplainedError
-from jobs.settle_month import settle
+from jobs.settle_month import calculate_basis, settle
 from market.periods import Month
+from market.profiles import profile
 from warehouse.home import Home, create, home
+from warehouse.run_tables import accounts_table, findings_table, lines_table
 from warehouse.runs import Run
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -220,3 +225,19 @@ def test_demands_of_meters_side_by_side_are_added_and_of_one_after_another_the_h
 def test_a_meter_without_its_demand_leaves_the_participants_demand_missing() -> None:
     meters = pd.DataFrame([meter("A", "TWO", "10", "2022-01-01"), meter("B", "TWO", "10", "2022-01-01")])
     assert maximum_demand(demand(("A", "1.5")), meters, JULY) == {"TWO": None}
+
+
+def test_bills_made_in_parts_are_the_bills_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = delivered(tmp_path)
+    whole = settle(at, JULY).run
+    monkeypatch.setattr(consumer_bills, "CONSUMERS_AT_A_TIME", 1)
+    done = calculate_basis(past_basis(at, whole))
+    tables = {
+        "lines": lines_table(done.result.lines, profile("SD_2022").settled[1]),
+        "accounts": accounts_table(done.result.accounts),
+        "findings": findings_table(done.findings, UUID(whole.run_id)),
+    }
+    for name, table in tables.items():
+        assert table.equals(pq.read_table(whole.folder / f"{name}.parquet").replace_schema_metadata(None)), (
+            name
+        )

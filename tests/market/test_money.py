@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from market.money import (
     OverflowBoundError,
     apportion,
+    apportioned_rows,
     checked_product_sum,
     fen_of_nano,
     half_up,
@@ -104,3 +105,23 @@ def test_product_sums_equal_python_integers(rows: list[list[int]]) -> None:
 def test_a_sum_over_participants_does_not_wrap() -> None:
     huge = np.array([2**62, 2**62, 2**62])
     assert wide_sum(huge) == 3 * 2**62
+
+
+shares = st.lists(
+    st.tuples(st.integers(-(10**13), 10**13), st.lists(st.integers(0, 10**8), min_size=3, max_size=3)),
+    min_size=1,
+    max_size=6,
+).filter(lambda rows: all(any(weights) or not total for total, weights in rows))
+
+
+@given(shares)
+def test_many_totals_shared_at_once_are_shared_as_one_by_one(rows: list[tuple[int, list[int]]]) -> None:
+    totals = np.array([total for total, _ in rows])
+    weights = np.array([of for _, of in rows])
+    expected = [apportion(total, of, ["a", "b", "c"]) for total, of in rows]
+    assert apportioned_rows(totals, weights).tolist() == expected
+
+
+def test_a_row_with_a_total_and_no_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match="no positive weight"):
+        apportioned_rows(np.array([0, 5]), np.array([[0, 0], [0, 0]]))
