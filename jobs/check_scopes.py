@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from importlib.metadata import version as installed_version
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jobs.roster import Roster
@@ -25,7 +27,9 @@ from warehouse.curves import deliveries_of
 from warehouse.home import Home
 
 RECORDS = ("participants", "meters", "registers")
-FORM = 1  # of what is kept; another number makes every kept check stale
+FORM = 2  # of what is kept; another number makes every kept check stale
+
+PLAIN = {str, int, type(None)}
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,43 @@ def scopes(
     by_city: dict[str, set[str]] = defaultdict(set)
     for meter, city in city_of.items():
         by_city[city].add(meter)
-    texts = {table: records[table].astype(str) for table in RECORDS}
-    plain = {**records, **texts}
+    places = places_by_city(records, city_of)
+    columns = {table: [_texts(records[table][name]) for name in records[table]] for table in RECORDS}
     made = []
     for city, meters in sorted(by_city.items()):
-        mine = restricted(plain, meters)
-        rows = [mine[table].to_numpy().tolist() for table in RECORDS]
-        text = json.dumps([*common, city, delivered[city], rows])
+        mine = [[column[places[table][city]].tolist() for column in columns[table]] for table in RECORDS]
+        text = json.dumps([*common, city, delivered[city], mine])
         made.append(Scope(city, frozenset(meters), partitions[city], sha256(text.encode()).hexdigest()))
     return made
+
+
+def places_by_city(
+    records: Mapping[str, pd.DataFrame], city_of: Mapping[str, str]
+) -> dict[str, dict[str, list[int]]]:
+    """By table and city, the places of the rows that ``restricted`` gives for its meters; city_of: of every meter."""
+    meters, people = records["meters"], records["participants"]
+    cities = sorted(set(city_of.values()))
+    found: dict[str, dict[str, list[int]]] = {table: {city: [] for city in cities} for table in RECORDS}
+    owned: dict[str, set[str]] = defaultdict(set)
+    for place, (meter, who) in enumerate(zip(meters["meter_id"], meters["participant_id"], strict=True)):
+        found["meters"][city_of[meter]].append(place)
+        owned[who].add(city_of[meter])
+    for place, (who, kind) in enumerate(zip(people["participant_id"], people["kind"], strict=True)):
+        for city in cities if kind == ParticipantKind.GRID_COMPANY else owned.get(who, ()):
+            found["participants"][city].append(place)
+    for place, meter in enumerate(records["registers"]["meter_id"]):
+        if meter in city_of:
+            found["registers"][city_of[meter]].append(place)
+    return found
+
+
+def _texts(column: pd.Series[Any]) -> np.ndarray:
+    """A column's values as JSON can hold them; of dates and decimals few differ, so each is written once."""
+    values = column.tolist()
+    if not set(map(type, values)) <= PLAIN:
+        texts = {one: None if one is None else str(one) for one in set(values)}
+        values = [texts[one] for one in values]
+    return np.array(values, dtype=object)
 
 
 def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
@@ -94,7 +126,8 @@ def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
         return min(seen) if above in seen else meter
 
     return {
-        meter: own.get(root(meter), own.get(meter, PROVINCE)) for meter in sorted(set(meters["meter_id"]))
+        meter: own.get(root(meter) if meter in main else meter, own.get(meter, PROVINCE))
+        for meter in sorted(set(meters["meter_id"]))
     }
 
 
