@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from warehouse.file_hash import file_sha256
 from warehouse.home import Home, engine
 from warehouse.models import RECORDS, CurveFile
+from warehouse.record_columns import STRETCH
 
 CURVES = "curve files"
 
@@ -24,11 +25,11 @@ def stored_hashes(connection: Connection, delivery_ids: Collection[str]) -> dict
     """
     ids = sorted(delivery_ids)
     files = select(CurveFile.path, CurveFile.sha256).where(CurveFile.delivery_id.in_(ids))
-    found = {CURVES: [f"{row.path} {row.sha256}" for row in connection.execute(files)]}
-    for name, table in RECORDS.items():
+    found = {CURVES: _hash(f"{row.path} {row.sha256}" for row in connection.execute(files))}
+    for name, table in RECORDS.items():  # one after the other: all rows of a month as text are much
         rows = connection.execute(select(table).where(table.c.delivery_id.in_(ids)))
-        found[name] = [repr(tuple(row)) for row in rows]
-    return {name: _hash(texts) for name, texts in found.items() if texts}
+        found[name] = _hash(repr(tuple(row)) for stretch in rows.partitions(STRETCH) for row in stretch)
+    return {name: digest for name, digest in found.items() if digest is not None}
 
 
 def stored_damage(
@@ -69,8 +70,10 @@ def stored_damage(
     return problems
 
 
-def _hash(texts: Iterable[str]) -> str:
+def _hash(texts: Iterable[str]) -> str | None:
+    """One hash whatever the order of the texts; None of none."""
+    ordered = sorted(texts)  # not as the database sorts: collations differ
     digest = sha256()
-    for text in sorted(texts):  # not as the database sorts: collations differ
+    for text in ordered:
         digest.update(text.encode() + b"\n")
-    return digest.hexdigest()
+    return digest.hexdigest() if ordered else None
