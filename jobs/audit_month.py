@@ -161,11 +161,7 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
 def accounts(audited: AuditedMonth) -> list[Account]:
     """Everyone with a record in the month, by id."""
     month, use = audited.roster.month, audited.use
-    known = audited.records["participants"]
-    begun = known[[start < month.after for start in known["valid_from"]]]
-    history: dict[str, list[Record]] = defaultdict(list)
-    for row in begun.sort_values(["participant_id", "valid_from"], kind="stable").to_dict("records"):
-        history[row["participant_id"]].append(_record(row))
+    history = histories(audited.records["participants"], month)
     metered = set(valid_in(audited.records["meters"], month)["participant_id"])
     energy: dict[str, int] = {}
     if use is not None:
@@ -174,7 +170,7 @@ def accounts(audited: AuditedMonth) -> list[Account]:
     return [
         Account(
             who,
-            tuple(history[who]),
+            history[who],
             history[who][-1],
             metered=who in metered,
             demand_w=None if use is None else use.demand_w.get(who),
@@ -183,6 +179,24 @@ def accounts(audited: AuditedMonth) -> list[Account]:
         )
         for who in sorted(audited.roster.kind)
     ]
+
+
+def histories(participants: pd.DataFrame, month: Month) -> dict[str, tuple[Record, ...]]:
+    """By participant, its records that began before the month's end, oldest first; equal ones are one object."""
+    columns = [_filled(participants[name]) for name in ("valid_from", "valid_to", *TERMS)]
+    ids, began = participants["participant_id"].tolist(), columns[0]
+    stood = list(zip(ids, began, strict=True))
+    rows = list(zip(*columns, strict=True))
+    known: dict[tuple[Any, ...], Record] = {}
+    found: dict[str, tuple[Record, ...]] = {}
+    for place in sorted(range(len(rows)), key=stood.__getitem__):
+        if began[place] < month.after:
+            row = rows[place]
+            record = known.get(row) or known.setdefault(
+                row, Record(*row[:2], **dict(zip(TERMS, row[2:], strict=True)))
+            )
+            found[ids[place]] = (*found.get(ids[place], ()), record)
+    return found
 
 
 def contracts(audited: AuditedMonth) -> list[Contract]:
@@ -230,9 +244,11 @@ def pools(response: MonthResponse) -> list[Pool]:
     ]
 
 
-def _record(row: Mapping[Any, Any]) -> Record:
-    terms = {name: None if _empty(row[name]) else row[name] for name in TERMS}
-    return Record(row["valid_from"], None if _empty(row["valid_to"]) else row["valid_to"], **terms)
+def _filled(column: pd.Series[Any]) -> list[Any]:
+    """A column's values, None for what is empty."""
+    values = column.tolist()
+    filled = {value: None if _empty(value) else value for value in set(values)}
+    return [filled[value] for value in values]
 
 
 def _empty(value: object) -> bool:

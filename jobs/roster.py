@@ -57,7 +57,9 @@ def _ends_after(day: date) -> Callable[[object], bool]:
 
 
 def _each(column: pd.Series, holds: Callable[[object], bool]) -> np.ndarray:
-    return np.array([holds(value) for value in column], dtype=np.bool_)
+    values = column.tolist()
+    answers = {value: holds(value) for value in set(values)}  # dates: few differ
+    return np.fromiter(map(answers.__getitem__, values), np.bool_, len(values))
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,10 @@ class Roster:
     def findings(self) -> Iterator[Finding]:
         """Participants with a meter or a retailer that nothing settles."""
         day = self._spans[-1][2]
+        with_meter = np.zeros(len(self.metered), np.bool_)
+        with_meter[day.participant] = True
         for position, who in enumerate(self.metered):
-            if day.holder[position] == OUTSIDE and position in set(day.participant.tolist()):
+            if with_meter[position] and day.holder[position] == OUTSIDE:
                 yield Finding(
                     "retailer_unknown",
                     Severity.BLOCK,

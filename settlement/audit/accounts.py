@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One row of participants: what held from ``valid_from`` (inclusive) to ``valid_to`` (exclusive, None open)."""
 
@@ -25,7 +25,7 @@ class Record:
     power_factor_standard: Decimal | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Account:
     """A participant with its whole history of records, oldest first; ``now`` is the last one of the month.
 
