@@ -22,10 +22,11 @@ from sqlalchemy.orm import Session
 
 from jobs.price_book import PriceBook, Prices, just_before
 from jobs.record_diff import RecordChange, record_changes
+from jobs.roster import SUPPLY_KINDS
 from market.curves import filled, is_missing
 from market.money import IntArray, fen_of_nano, scaled, wide_sum, yuan
 from market.profiles import profile
-from market.tables import TABLES, ParticipantKind, Table
+from market.tables import TABLES, Table
 from settlement.metering import wh_of_reading
 from warehouse.curve_files import key_columns
 from warehouse.curves import CurveDay, curve_days
@@ -199,8 +200,8 @@ class _People:
         frame = read_records(home, "participants")
         self._of = {
             who: _Person(
-                node if kind == ParticipantKind.GENERATOR and not pd.isna(node) else None,
-                -1 if kind == ParticipantKind.GENERATOR else 1,
+                node if kind in SUPPLY_KINDS and not pd.isna(node) else None,
+                -1 if kind in SUPPLY_KINDS else 1,
             )
             for who, kind, node in zip(frame["participant_id"], frame["kind"], frame["node"], strict=True)
         }

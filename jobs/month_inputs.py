@@ -396,15 +396,20 @@ class MonthInputs:
             )
             for stage in ("day_ahead", "real_time")
         }
+        makers = [i for i, who in enumerate(self.roster.generators) if who in self.roster.price_makers]
+        making = sorted(
+            {own[i] for i in makers}
+        )  # ruling 6: the mean over generation, a storage's node apart
         weight = None
         if self._rules.hour_weight == "generation":
             weight = np.array(
-                [generation[[i for i, of in enumerate(own) if of == node]].sum(axis=0) for node in nodes_used]
+                [generation[[i for i in makers if own[i] == node]].sum(axis=0) for node in making]
             )
+        unified = [nodes_used.index(node) for node in making]
         user = {
             stage: book[published]
             if (published := (self._rules.user_price_node, stage)) in book
-            else hourly_user_price(by_node[stage], weight)
+            else hourly_user_price(by_node[stage][unified], weight)
             for stage in ("day_ahead", "real_time")
         }
         if self._unified is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -22,14 +22,23 @@ Index = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 OUTSIDE = -1
 ROSTER_TABLES = ("participants", "meters", "contracts", "energy_shares")
-USER_KINDS = (ParticipantKind.WHOLESALE_USER, ParticipantKind.RETAILER, ParticipantKind.GRID_COMPANY)
-PARTY_KINDS = (*USER_KINDS, ParticipantKind.GENERATOR)
+USER_KINDS = (
+    ParticipantKind.WHOLESALE_USER,
+    ParticipantKind.RETAILER,
+    ParticipantKind.VPP,
+    ParticipantKind.GRID_COMPANY,
+)
+SUPPLY_KINDS = (
+    ParticipantKind.GENERATOR,
+    ParticipantKind.STORAGE,
+)  # settle at their own node, delivery positive
+PARTY_KINDS = (*USER_KINDS, *SUPPLY_KINDS)
 METERED_KINDS = (
     ParticipantKind.WHOLESALE_USER,
     ParticipantKind.RETAIL_USER,
     ParticipantKind.AGENCY_USER,
     ParticipantKind.RESIDENTS,
-    ParticipantKind.GENERATOR,
+    *SUPPLY_KINDS,
 )
 
 
@@ -93,7 +102,8 @@ class Roster:
     """The month's participants, meters, contracts and shares of energy outside the market.
 
     Who changes its kind inside the month is in every group it belongs to on some day; ``kind`` is its last one,
-    ``party_kind`` the one under which it settles wholesale.
+    ``party_kind`` the one under which it settles wholesale. generators: units and storages, with ``price_makers`` the
+    units among them. A virtual power plant settles in the months in which it has a customer or a contract.
     """
 
     def __init__(
@@ -117,8 +127,14 @@ class Roster:
         self.kind: dict[str, str] = last["kind"].to_dict()
         self.city: dict[str, str | None] = {who: city or None for who, city in last["city"].items()}
         self.node: dict[str, str | None] = {who: node or None for who, node in last["node"].items()}
-        self.users = self._of_kinds(USER_KINDS)
-        self.generators = self._of_kinds((ParticipantKind.GENERATOR,))
+        self._books = self._vpp_books(self._participants, self._contracts)
+        self.users = tuple(
+            who
+            for who in self._of_kinds(USER_KINDS)
+            if who in self._books or set(self._kinds[who]) & set(USER_KINDS) != {ParticipantKind.VPP}
+        )
+        self.generators = self._of_kinds(SUPPLY_KINDS)
+        self.price_makers = frozenset(self._of_kinds((ParticipantKind.GENERATOR,)))
         self.metered = self._of_kinds(METERED_KINDS)
         self.agency_users = self._of_kinds((ParticipantKind.AGENCY_USER,))
         self.party_ids = (*self.users, *self.generators)
@@ -178,6 +194,18 @@ class Roster:
                     city=self.city.get(who),
                 )
 
+    @staticmethod
+    def _vpp_books(participants: pd.DataFrame, contracts: pd.DataFrame) -> frozenset[str]:
+        """Who has a customer or a contract: without either a virtual power plant holds no position."""
+        retail = participants[participants["kind"] == ParticipantKind.RETAIL_USER]
+        sides = (retail["retailer_id"], contracts["buyer_id"], contracts["seller_id"])
+        return frozenset(who for side in sides for who in side if who and not pd.isna(who))
+
+    @staticmethod
+    def _settles(who: str, today: Mapping[str, str], books: frozenset[str]) -> bool:
+        kind = today.get(who)
+        return kind in PARTY_KINDS and (kind != ParticipantKind.VPP or who in books)
+
     def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
         return tuple(sorted(who for who, held in self._kinds.items() if not set(held).isdisjoint(kinds)))
 
@@ -204,6 +232,7 @@ class Roster:
         contracts = valid_on(self._contracts, day)
         parties = self.parties
         today = participants["kind"].to_dict()
+        books = self._vpp_books(participants, contracts)
         return DayRoster(
             number=number,
             meter_ids=pd.Index(meters["meter_id"]),
@@ -221,7 +250,7 @@ class Roster:
             agency=np.array(
                 [today.get(who) == ParticipantKind.AGENCY_USER for who in self.metered], np.bool_
             ),
-            active=np.array([today.get(who) in PARTY_KINDS for who in self.party_ids], np.bool_),
+            active=np.array([self._settles(who, today, books) for who in self.party_ids], np.bool_),
             nonmarket=self._share("nonmarket", self.generators, day),
             mechanism=self._share("mechanism", self.users, day),
         )
@@ -232,7 +261,9 @@ class Roster:
         rows = valid_on(self._shares, day)
         rows = rows[rows["what"] == what]
         share = {
-            one: scaled(part, 6) for one, part in zip(rows["participant_id"], rows["share"], strict=True)
+            one: scaled(part, 6)
+            for one, part in zip(rows["participant_id"], rows["share"], strict=True)
+            if self.kind.get(one) != ParticipantKind.STORAGE  # what it stores is nobody's priority output
         }
         return np.array([share.get(one, 0) for one in who], np.int64) if share else None
 

@@ -34,6 +34,7 @@ from jobs.demand_response import (
     settle_events,
 )
 from jobs.estimates import estimates_table
+from jobs.kind_findings import kind_findings, storage_findings
 from jobs.metering_errors import MeteringErrors, metering_errors
 from jobs.month_facts import before_its_date, month_facts
 from jobs.month_inputs import MONTH_CURVES, MonthInputs, UnifiedPrices
@@ -43,7 +44,7 @@ from jobs.month_registers import difference_by_participant, month_of_meters, reg
 from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import SESSION_CURVES, SESSION_RECORDS, clearing_findings
-from jobs.roster import METERED_KINDS, ROSTER_TABLES, Roster, dated_in, valid_in
+from jobs.roster import ROSTER_TABLES, Roster, dated_in, valid_in
 from market.money import half_up, scaled, wide_sum, yuan
 from market.periods import Month
 from market.profiles import ChargeMatrix, ProvincialRules, RuleProfile, profile
@@ -371,7 +372,8 @@ def calculate(
         *register_findings(roster, by_register),
         *response.findings,
         *by_hand.findings,
-        *_kind_findings(roster, records["meters"]),
+        *kind_findings(roster, records["meters"]),
+        *storage_findings(roster, rules, valid_in(records["energy_shares"], month)),
         *bill_findings,
         *missing,
         *audit_findings(audited, rules_used),
@@ -511,22 +513,6 @@ def _openings(before: runs.Run | None, matrix: ChargeMatrix, roster: Roster) -> 
     return {
         row.account: scaled(row.closing_cny, 2) for row in accounts.itertuples() if row.account in carried
     }
-
-
-def _kind_findings(roster: Roster, meters: pd.DataFrame) -> list[Finding]:
-    with_meter = set(meters["participant_id"])
-    return [
-        Finding(
-            "kind_not_settled",
-            Severity.BLOCK,
-            who,
-            f"{who} is of kind {kind} and has a meter, but this version has no energy charge for that kind; its "
-            "energy is in nobody's account. Settle it by hand and waive this finding by name.",
-            city=roster.city.get(who),
-        )
-        for who, kind in sorted(roster.kind.items())
-        if who in with_meter and kind not in METERED_KINDS
-    ]
 
 
 def _error_tariff(month: Month, rules: ProvincialRules, unified: UnifiedPrices | None) -> list[Finding]:

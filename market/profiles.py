@@ -111,6 +111,7 @@ class ProvincialRules(RuleSet):
     capacity_time_factors: tuple[Dated[tuple[tuple[tuple[int, ...], int, int, Decimal], ...]], ...]
     capacity_less_mechanism: tuple[Dated[bool], ...]
     capacity_by_output: tuple[Dated[tuple[str, ...]], ...]
+    storage_charging_without: tuple[Dated[tuple[str, ...]], ...]
     nonmarket_price_cny_per_mwh: tuple[Dated[Decimal | None], ...]
     deviation_band_users: tuple[Dated[DeviationBand | None], ...]
     deviation_band_generators: tuple[Dated[DeviationBand | None], ...]
@@ -304,6 +305,23 @@ class RuleProfile(Strict):
     def _policy_has_payers(self) -> RuleProfile:
         if self.provincial is not None and self.matrix is not None:
             self.matrix.under(self.provincial.passthrough_policy)
+        return self
+
+    @model_validator(mode="after")
+    def _storages_do_not_pay_what_charging_is_without(self) -> RuleProfile:
+        if self.provincial is None or self.matrix is None:
+            return self
+        without = {code for one in self.provincial.storage_charging_without for code in one.value}
+        paying = {one.code for one in self.matrix.charges if ParticipantKind.STORAGE in one.payers}
+        if self.consumer is not None:
+            priced = (charge for one in self.consumer.price_charges for charge in one.value)
+            paying |= {charge.charge for charge in priced if ParticipantKind.STORAGE in charge.kinds}
+        unknown = without - {one.code for one in self.matrix.charges}
+        if unknown or without & paying:
+            raise ValueError(
+                f"storage_charging_without names {', '.join(sorted(unknown | without & paying))}, which the profile does "
+                "not have or lets a storage pay; name charges of the matrix without storage among their payers."
+            )
         return self
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:

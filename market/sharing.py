@@ -14,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from market.tables import ParticipantKind
 
-KeyName = Literal["use", "generation", "nonmarket_generation", "deviating_generation"]
+KeyName = Literal[
+    "use", "generation", "nonmarket_generation", "deviating_generation", "discharge", "throughput"
+]
 OF_USERS: tuple[KeyName, ...] = ("use",)
+OF_STORAGES: tuple[KeyName, ...] = ("discharge", "throughput")  # delivered; delivered and taken
 NOT_ADDITIVE: tuple[KeyName, ...] = (
     "deviating_generation",
 )  # |Σ| is not Σ||: a split participant weighs more
@@ -40,13 +43,17 @@ class ShareTerm(_Terms):
 
     @model_validator(mode="after")
     def _key_belongs_to_payers(self) -> ShareTerm:
-        of_generators = ParticipantKind.GENERATOR in self.payers
-        if of_generators and (self.by in OF_USERS or len(self.payers) > 1):
-            raise ValueError(
-                f"{', '.join(self.payers)} cannot share by {self.by}: write generators in a term of their own, by "
-                "generation, nonmarket_generation or deviating_generation."
-            )
-        if not of_generators and self.by not in OF_USERS:
+        alone = {
+            ParticipantKind.GENERATOR: ("generation", "nonmarket_generation", "deviating_generation"),
+            ParticipantKind.STORAGE: OF_STORAGES,
+        }
+        for kind, keys in alone.items():
+            if kind in self.payers and (self.by not in keys or len(self.payers) > 1):
+                raise ValueError(
+                    f"{', '.join(self.payers)} cannot share by {self.by}: write {kind} in a term of its own, by "
+                    f"{' or '.join(keys)}."
+                )
+        if not set(alone) & set(self.payers) and self.by not in OF_USERS:
             raise ValueError(f"{', '.join(self.payers)} cannot share by {self.by}; users share by use.")
         return self
 

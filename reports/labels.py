@@ -524,6 +524,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "missing_price": ("电价缺失", "price missing"),
     "missing_reading": ("读数缺口", "gaps in readings"),
     "pool_without_key": ("费用无承担主体", "a pool finds no payer"),
+    "storage_charging_without": ("储能充电电量不缴科目", "what storages do not pay on charging"),
+    "storage_outside_market": ("储能列有非市场电量", "share outside the market for a storage"),
     "standard_missing": ("分摊标准缺失", "published standard with gaps"),
     "standard_not_used": ("分摊标准未使用", "published standard not used"),
     "standard_published_late": ("分摊标准公布过晚", "standard published late"),

@@ -12,6 +12,7 @@ import numpy as np
 from market.money import INT64_MAX, NANO_PER_FEN, IntArray, OverflowBoundError, half_up_array, peak
 from market.profiles import ChargeMatrix, ProvincialRules
 from market.sharing import KeyName
+from market.tables import ParticipantKind
 from settlement.day import Amounts, BoolArray, DaySettlement, System
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding
@@ -81,7 +82,12 @@ class Book:
 
     def passthrough_keys(self) -> Keys:
         """By what a gain or loss may be passed on; the deviation only where every day measured it."""
-        _, delivered, gaps = self.key("generation")
+        generators, delivered, gaps = self.key("generation")
+        _, discharged, _ = self.key("discharge")
+        stores = np.array(
+            [self.parties.kind.get(who) == ParticipantKind.STORAGE for who in generators], np.bool_
+        )
+        delivered = np.where(stores[:, None], discharged, delivered)
         deviation: list[int | None] = []
         if known := [day.positive_deviation for day in self.days if day.positive_deviation is not None]:
             above = np.stack([day.quantity for day in known], axis=1)
@@ -89,7 +95,7 @@ class Book:
         users = self.parties.users
         return Keys(
             users=dict(zip(users, self.energy_wh, strict=True)),
-            generators=dict(zip(self.parties.generators, row_totals(delivered, gaps), strict=True)),
+            generators=dict(zip(generators, row_totals(delivered, gaps), strict=True)),
             deviation=dict(zip(users, deviation, strict=True)) if deviation else {},
         )
 

@@ -44,8 +44,9 @@ def capacity_keys(
 ) -> dict[str, int | None]:
     """W by unit of the month: ΣQ_market / hours for the classes of the rule, available capacity for the others (B.4).
 
-    unit_class: on the last day. market_wh: of the month, None missing, which gives None. Units with neither are left
-    out; a unit that drew more than it sold counts 0. Half up to the W.
+    unit_class: on the last day. market_wh: of the month, None missing, which gives None; of a storage what it charged
+    and discharged together (有效充放电, decision 0058). Units with neither are left out; a unit that drew more than it
+    sold counts 0. Half up to the W.
     """
     keys: dict[str, int | None] = {}
     for unit, of_class in unit_class.items():

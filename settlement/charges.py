@@ -13,9 +13,10 @@ import numpy as np
 
 from market.money import apportion, fen_of_nano, yuan
 from market.profiles import Charge
+from market.tables import ParticipantKind
 from settlement.adjustment import month_adjustment, month_adjustment_loss
 from settlement.book import Book, Charged, recoded, row_totals, sum_or_none
-from settlement.capacity import capacity_keys
+from settlement.capacity import by_output, capacity_keys
 from settlement.fees import fee, month_shares
 from settlement.findings import Finding, Severity
 from settlement.lines import Line, Lines
@@ -33,7 +34,7 @@ ADJUSTMENT = "month_adjustment"
 
 
 def _energy(book: Book, charge: Charge) -> Charged:
-    """Users by the hour at the user price, generators by 15 minutes at their node (SD25; B.2)."""
+    """Users by the hour at the user price, generators and storages by 15 minutes at their node (SD25; B.2)."""
     return _both(book, charge, book.users[charge.code], book.generators[charge.code])
 
 
@@ -176,14 +177,16 @@ def _capacity_to_units(book: Book, collected: Lines) -> Charged:
     """Collected capacity money to units by their capacity, available or by output as their class has it (B.4)."""
     collected_fen = collected.total_fen
     parties, sold, last = book.parties, book.generators["energy_real_time"], book.dates[-1]
-    classes = book.facts.tariff_class
+    classes, payees = book.facts.tariff_class, book.matrix.charge(CAPACITY).payees
+    of_class = {
+        who: classes[who][-1] if who in classes else None
+        for who in parties.generators
+        if parties.kind[who] in payees
+    }
+    market_wh = dict(zip(sold.participants, row_totals(sold.quantity, sold.missing), strict=True))
+    through = _throughput(book)
     keys = capacity_keys(
-        book.rules,
-        len(book.dates),
-        last,
-        {who: classes[who][-1] if who in classes else None for who in parties.generators},
-        parties.capacity_mw_micro,
-        dict(zip(sold.participants, row_totals(sold.quantity, sold.missing), strict=True)),
+        book.rules, len(book.dates), last, of_class, parties.capacity_mw_micro, {**market_wh, **through}
     )
     units, known = list(keys), [key for key in keys.values() if key is not None]
     unknown = collected_fen is None or len(known) < len(keys)
@@ -194,10 +197,27 @@ def _capacity_to_units(book: Book, collected: Lines) -> Charged:
     )
     return Charged(
         [
-            Line(who, CAPACITY, parties.city.get(who), None, share, delivered=True)
+            Line(
+                who,
+                CAPACITY,
+                parties.city.get(who),
+                through.get(who) if by_output(book.rules, last, of_class[who]) else None,
+                share,
+                delivered=True,
+            )
             for who, share in zip(units, shares, strict=True)
         ]
     )
+
+
+def _throughput(book: Book) -> dict[str, int | None]:
+    """Wh of the month by storage, charged and discharged together; None missing."""
+    who, moved, gaps = book.key("throughput")
+    return {
+        one: wh
+        for one, wh in zip(who, row_totals(moved, gaps), strict=True)
+        if book.parties.kind[one] == ParticipantKind.STORAGE
+    }
 
 
 def _curve_mismatch(book: Book, charge: Charge) -> Charged:

@@ -1,6 +1,8 @@
 """One day of wholesale settlement: exact amounts per party, charge and day (market.md B.1-B.4; ruling 6).
 
-Parties are users (wholesale users, retailers, the grid company's agency book) and generators. Energy is
+Parties are users (wholesale users, retailers, virtual power plants, the grid company's agency book) and generators,
+storages among them: what a storage delivers is positive, what it takes negative, in energy and position, so that
+generation + import = use + loss holds with its net energy on the generation side. Energy is
 int64 Wh, price int64 0.001 元/MWh, amount int64 1e-9 元; positive is a charge, negative a credit. What rests on
 a missing value is marked missing and never counted as zero.
 """
@@ -222,12 +224,14 @@ def _generator_keys(market: Province) -> dict[str, Deviation]:
         missing = np.logical_or.reduce([_gaps(block) for block in (values, *more)])
         return Deviation(np.where(missing, 0, values.sum(axis=1)), missing)
 
-    nothing = np.zeros_like(market.generation)
+    nothing, moved = np.zeros_like(market.generation), market.generation
     off = np.abs(market.generation - market.schedule)  # a missing value wraps; its row is marked and emptied
     return {
         "generation": of(market.generation),
         "nonmarket_generation": of(nothing if market.nonmarket is None else market.nonmarket),
         "deviating_generation": of(off, market.generation, market.schedule),
+        "discharge": of(np.maximum(moved, 0), moved),
+        "throughput": of(np.abs(moved), moved),
     }
 
 

@@ -14,7 +14,7 @@ from settlement.day import BoolArray
 
 @dataclass(frozen=True)
 class Parties:
-    """Who settles wholesale: users first (the grid company's agency book among them), then generators.
+    """Who settles wholesale: users first (the grid company's agency book among them), then generators with storages.
 
     kind: participant kind of users and generators. agency_energy: Wh of the month by agency user, None missing.
     """

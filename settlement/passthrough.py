@@ -22,8 +22,10 @@ HALVES = "gens_users_1to1"
 WITH_KEY = (
     ParticipantKind.WHOLESALE_USER,
     ParticipantKind.RETAILER,
+    ParticipantKind.VPP,
     ParticipantKind.GRID_COMPANY,
     ParticipantKind.GENERATOR,
+    ParticipantKind.STORAGE,
     ParticipantKind.AGENCY_USER,
 )
 
@@ -33,7 +35,7 @@ class Keys:
     """Wh of the month by participant, None where missing.
 
     users: metered use in their book (a retailer's customers, the grid company's agency users). generators:
-    delivered. deviation: use above the day-ahead position, empty unless the policy asks for it.
+    delivered; of a storage what it delivered, without what it took. deviation: use above the day-ahead position, empty unless the policy asks for it.
     """
 
     users: Mapping[str, int | None]
@@ -128,7 +130,7 @@ def _groups(charge: Charge, parties: Parties, keys: Keys) -> dict[str, dict[str,
     agency = dict(parties.agency_energy) if ParticipantKind.AGENCY_USER in charge.payers else {}
     of_users = keys.deviation if needs_deviation(str(charge.policy)) else keys.users
     users = _of_kinds(charge.payers, parties, of_users)
-    generators = dict(keys.generators) if ParticipantKind.GENERATOR in charge.payers else {}
+    generators = {who: wh for who, wh in keys.generators.items() if parties.kind[who] in charge.payers}
     if charge.policy == HALVES:
         return {"generators": generators, "users": {**users, **agency}}
     return {"all": {**generators, **users, **agency}}

@@ -28,6 +28,7 @@ def deviation_recovery(book: Book, charge: Charge) -> Charged:
     of_users = charge.code == "deviation_recovery_users"
     rows = slice(0, users) if of_users else slice(users, None)
     who, actual, gaps = book.key("use" if of_users else "generation")
+    pays = np.array([book.parties.kind.get(one) in charge.payers for one in who], np.bool_)
     bands = book.rules.deviation_band_users if of_users else book.rules.deviation_band_generators
     contracted = book.net_contract[rows] * (1 if of_users else -1)
     nano, missing = book.contract.nano[rows], book.contract.missing[rows] | gaps
@@ -38,7 +39,7 @@ def deviation_recovery(book: Book, charge: Charge) -> Charged:
         part = slice(first, after)
         sums = (actual[:, part].sum(axis=1), contracted[:, part].sum(axis=1), nano[:, part].sum(axis=1))
         unknown: BoolArray = np.asarray(missing[:, part].any(axis=1))
-        for i in np.flatnonzero(unknown | _outside(sums[0], sums[1], band)):
+        for i in np.flatnonzero(pays & (unknown | _outside(sums[0], sums[1], band))):
             one = who[i]
             if unknown[i] or (one in owed and owed[one] is None):
                 owed[one] = None

@@ -134,7 +134,7 @@ class EnergyDay:
     def user_price_sources(self, stage: str, files: SourceFiles) -> list[Source]:
         """The published user price, or the nodes it is the mean of (ruling 6)."""
         published = files.curves("prices", self._day, [self._rules.user_price_node], "node", stage)
-        nodes = sorted({str(self._roster.node[unit]) for unit in self._roster.generators})
+        nodes = sorted({str(self._roster.node[unit]) for unit in self._roster.price_makers})
         return published or files.curves("prices", self._day, nodes, "node", stage)
 
     @cached_property
@@ -145,7 +145,7 @@ class EnergyDay:
         return who in self._roster.generators
 
     def _determinants(self, code: str, who: str) -> tuple[IntArray, IntArray, int]:
-        """(96,) Wh, (96,) 0.001 元/MWh, and 1 for a charge or -1 for what a generator is paid."""
+        """(96,) Wh, (96,) 0.001 元/MWh, and 1 for a charge or -1 for what a generator or storage is paid."""
         market, price = self._market, self._market.prices
         if code == "residents_energy":
             return market.residents, price.user_real_time, 1

@@ -58,6 +58,7 @@ def _parties_and_keys(run: RunData) -> tuple[Parties, Keys]:
     metered, passed_on = run.wh("energy_real_time"), run.wh(GAIN_LOSS)
     users = {who: wh for who, wh in metered.items() if kind[who] in USER_KINDS}
     generators = {who: wh for who, wh in metered.items() if kind[who] == ParticipantKind.GENERATOR}
+    generators |= {who: wh for who, wh in passed_on.items() if kind[who] == ParticipantKind.STORAGE}
     agency = {who: wh for who, wh in passed_on.items() if who in run.roster.agency_users}
     fell_back = run.found("passthrough_key_zero")  # then the lines carry the residual's key, not the policy's
     deviation = {who: 0 if fell_back else passed_on.get(who, 0) for who in users}
@@ -103,6 +104,7 @@ def _capacity(run: RunData, who: str, code: str) -> tuple[Pool, tuple[Source, ..
     }
     of_class = {unit: classes[unit][-1] if unit in classes else None for unit in run.roster.generators}
     rules, sold = run.profile.settled[0], run.wh("energy_real_time")
+    sold |= {who: wh for who, wh in run.wh(code).items() if run.roster.kind[who] == ParticipantKind.STORAGE}
     found = capacity_keys(rules, len(days), days[-1], of_class, stated, sold)
     keys = {unit: watts for unit, watts in found.items() if watts is not None}
     rows = run.lines[run.lines["charge_code"] == code].set_index("participant_id")["amount_cny"]
