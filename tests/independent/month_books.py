@@ -59,7 +59,11 @@ class Fee(NamedTuple):
 
 @dataclass(frozen=True)
 class Books:
-    """Everything the month is settled from: whole numbers, one book per settling party (ruling 1)."""
+    """Everything the month is settled from: whole numbers, one book per settling party (ruling 1).
+
+    stored: what a storage delivered less what it took, by quarter-hour, at its own ``stored_node``; its position in
+    ``stored_day_ahead`` with the same sign.
+    """
 
     length: int
     grid_company: str
@@ -70,6 +74,9 @@ class Books:
     node: dict[str, str]
     bought_day_ahead: dict[str, Curve]
     sold_day_ahead: dict[str, Curve]
+    stored: dict[str, Curve]
+    stored_node: dict[str, str]
+    stored_day_ahead: dict[str, Curve]
     contracts: list[Contract]
     trades: list[Trade]
     sections: dict[str, list[Section]]
@@ -328,6 +335,7 @@ def read_books(folder: Path, first_day: date) -> Books:
     use: dict[str, Curve] = {}
     party: dict[str, str] = {}
     generation: dict[str, Curve] = {}
+    stored: dict[str, Curve] = {}
     residents: Curve = [0] * length
     agency_wh: dict[str, int] = {}
     metered = read_metered(folder, days)
@@ -335,6 +343,8 @@ def read_books(folder: Path, first_day: date) -> Books:
         kind = people[name]["kind"]
         if kind == "generator":
             generation[name] = [-wh for wh in curve]
+        elif kind == "storage":
+            stored[name] = [-wh for wh in curve]
         elif kind == "residents":
             residents = added([residents, curve], length)
         else:
@@ -354,7 +364,7 @@ def read_books(folder: Path, first_day: date) -> Books:
         if name in party:
             of_party[party[name]] += wh
     positions = read_day_ahead(folder, days)
-    if strangers := positions.keys() - use.keys() - generation.keys():
+    if strangers := positions.keys() - use.keys() - generation.keys() - stored.keys():
         raise ValueError(f"positions without a meter: {', '.join(sorted(strangers))}")
     node = {name: people[name]["node"] for name in generation}
     return Books(
@@ -367,6 +377,9 @@ def read_books(folder: Path, first_day: date) -> Books:
         node=node,
         bought_day_ahead={name: curve for name, curve in positions.items() if name in use},
         sold_day_ahead={name: curve for name, curve in positions.items() if name in generation},
+        stored=stored,
+        stored_node={name: people[name]["node"] for name in stored},
+        stored_day_ahead={name: curve for name, curve in positions.items() if name in stored},
         contracts=read_contracts(folder, days),
         trades=read_trades(folder, days),
         sections=read_sections(folder, first_day),

@@ -32,6 +32,11 @@ def generation_keys(books: Books, of_class: str | None = None) -> Keys:
     }
 
 
+def delivered_keys(books: Books) -> Keys:
+    """What a storage delivers, without what it takes: a new entity of B.3."""
+    return {name: by_day([max(wh, 0) for wh in net]) for name, net in books.stored.items()}
+
+
 def deviation_keys(books: Books) -> Keys:
     """Energy off the day-ahead position, up or down, by quarter-hour."""
     return {

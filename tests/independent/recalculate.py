@@ -100,6 +100,27 @@ def generators_real_time(books: Books) -> Lines:
     }
 
 
+def storages_real_time(books: Books) -> Lines:
+    """Storage: pays P_RT at its own node for what it takes, is paid it for what it delivers, by quarter-hour."""
+    lines = {}
+    for name, net in books.stored.items():
+        price = books.price[books.stored_node[name], "real_time"]
+        taken = sum(-wh * p for wh, p in zip(net, price, strict=True) if wh < 0)
+        delivered = sum(wh * p for wh, p in zip(net, price, strict=True) if wh > 0)
+        lines[name] = Line(to_fen(taken - delivered), sum(net))
+    return lines
+
+
+def storages_day_ahead(books: Books) -> Lines:
+    """Storage: minus the sum of its signed position x (P_DA - P_RT) at its own node."""
+    lines = {}
+    for name, net in books.stored_day_ahead.items():
+        node = books.stored_node[name]
+        gain = spread(books.price[node, "day_ahead"], books.price[node, "real_time"])
+        lines[name] = Line(-to_fen(product(net, gain)), sum(net))
+    return lines
+
+
 def users_day_ahead(books: Books) -> Lines:
     """User: sum of Q_DA x (P_DA,user - P_RT,user) (JB1217 mode 1, SD25; market.md B.1-B.2)."""
     gain = spread(user_price(books, "day_ahead"), user_price(books, "real_time"))
@@ -139,8 +160,9 @@ def residents_energy(books: Books) -> Lines:
 
 
 def lost_energy(books: Books) -> Curve:
-    """L = generation + import - use, by quarter-hour (ruling 6)."""
-    supplied = added([*books.generation.values(), imported(books, "day_ahead", "intraday")], books.length)
+    """L = generation + import - use, by quarter-hour (ruling 6); a storage's net counts as generation."""
+    sources = [*books.generation.values(), *books.stored.values(), imported(books, "day_ahead", "intraday")]
+    supplied = added(sources, books.length)
     return spread(supplied, added([*books.use.values(), books.residents_use], books.length))
 
 
@@ -172,7 +194,8 @@ def mismatch(books: Books) -> int:
 
     sum of (Q_DA of users - Q_DA of generators - day-ahead import) x (P_DA,user - P_RT,user).
     """
-    offered = added([*books.sold_day_ahead.values(), imported(books, "day_ahead")], books.length)
+    sold = [*books.sold_day_ahead.values(), *books.stored_day_ahead.values()]
+    offered = added([*sold, imported(books, "day_ahead")], books.length)
     unmatched = spread(added(books.bought_day_ahead.values(), books.length), offered)
     return to_fen(product(unmatched, spread(user_price(books, "day_ahead"), user_price(books, "real_time"))))
 
@@ -202,7 +225,7 @@ def users_capacity(books: Books) -> Lines:
 
 
 def generators_capacity(books: Books, collected: int) -> Lines:
-    """Generator: what was collected, by available capacity (BOOK17; market.md B.4)."""
+    """Generator and storage: what was collected, by available capacity (BOOK17; market.md B.4)."""
     return {unit: Line(part, None) for unit, part in share(-collected, books.capacity).items()}
 
 
@@ -249,8 +272,8 @@ def settle(books: Books) -> dict[tuple[str, str], Line]:
     """Every line of the month under SD_2022: (participant, charge code) -> fen and Wh."""
     from more_charges import fees_2022, residents_lines  # here, because it is built on the tools above
 
-    real_time = users_real_time(books) | generators_real_time(books)
-    day_ahead = users_day_ahead(books) | generators_day_ahead(books)
+    real_time = users_real_time(books) | generators_real_time(books) | storages_real_time(books)
+    day_ahead = users_day_ahead(books) | generators_day_ahead(books) | storages_day_ahead(books)
     residents, lost = residents_energy(books), loss(books)
     adjusted = month_adjustment(books)  # it and the loss that gives it back leave the account as it was
     remainder = total_fen(real_time, day_ahead, residents, lost) - import_reference(books)  # ruling 6

@@ -294,7 +294,8 @@ def benefits(books: Books, event: Event, reduced: Iterable[Curve], results_at: t
         for n, wh in enumerate(curve):
             response[event.first + n] += wh
     response = [max(wh, 0) for wh in response]
-    load = added([*books.generation.values(), imported(books, "day_ahead", "intraday")], books.length)[day]
+    sources = [*books.generation.values(), *books.stored.values(), imported(books, "day_ahead", "intraday")]
+    load = added(sources, books.length)[day]
     real_time = rise(load, user_price(books, "real_time")[day], response)
     cleared = datetime.combine(event.day - timedelta(days=1), results_at)
     day_ahead = [0] * QUARTERS

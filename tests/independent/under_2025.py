@@ -12,6 +12,7 @@ from more_charges import (
     added_keys,
     at_standard,
     common_fees,
+    delivered_keys,
     deviation_keys,
     generation_keys,
     nonmarket,
@@ -38,6 +39,8 @@ from recalculate import (
     product,
     share,
     spread,
+    storages_day_ahead,
+    storages_real_time,
     to_fen,
     total_fen,
     user_price,
@@ -165,8 +168,8 @@ def fees_2025(books: Books) -> dict[str, Lines]:
 
 def settle_2025(books: Books) -> dict[tuple[str, str], Line]:
     """Every line of the month under SD_2025."""
-    real_time = users_real_time(books) | generators_real_time_2025(books)
-    day_ahead = users_day_ahead(books) | generators_day_ahead(books)
+    real_time = users_real_time(books) | generators_real_time_2025(books) | storages_real_time(books)
+    day_ahead = users_day_ahead(books) | generators_day_ahead(books) | storages_day_ahead(books)
     priority, lost, cost = priority_generation(books), loss(books), guaranteed_by_day(books)
     guaranteed = {books.grid_company: Line(to_fen(sum(cost)), sum(books.residents_use))}
     adjusted = month_adjustment(books)
@@ -176,7 +179,7 @@ def settle_2025(books: Books) -> dict[tuple[str, str], Line]:
     collected = users_capacity_2025(books)
     sold = [interprovincial_sale(books, stage) for stage in ("day_ahead", "intraday")]
     carried = interprovincial_transmission(books)
-    everybody = generation_keys(books) | use_keys(books)
+    everybody = generation_keys(books) | delivered_keys(books) | use_keys(books)
     energy = {who: sum(days) for who, days in everybody.items()}
     gain_loss = share(-total_fen(*sold, carried) - reference, energy)
     of_users, of_units = deviation_recovery(books)
