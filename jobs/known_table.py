@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from jobs import access, actor
 from jobs.access import Act, NotAllowedError
+from market.curves import MISSING
 from market.periods import LABELS, Month
 from market.tables import TABLES, Table
-from warehouse.curves import MISSING, CurveDay, curve_days
+from warehouse.curves import CurveDay, curve_days
 from warehouse.home import Home
 from warehouse.records import read_records
 
