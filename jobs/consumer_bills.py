@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from jobs.consumer_findings import lack_findings, tariff_findings
+from jobs.consumer_records import by_participant, given, holds, packages_of, tariffs_of
 from jobs.consumer_use import UseCollector, maximum_demand, reactive_energy
 from jobs.month_inputs import MonthInputs
 from jobs.roster import Roster, valid_in
@@ -37,7 +39,6 @@ from settlement.retail.books import Suppliers, with_bills
 from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
 from settlement.retail.packages import Certificates, Choice, Package
 from settlement.retail.tariffs import Tariff, TariffBook
-from settlement.retail.time_of_use import PERIOD_NAMES
 from settlement.retail.use import ConsumerUse, Customer, Span
 from warehouse.home import Home
 from warehouse.run_tables import GREEN_CERTIFICATES
@@ -45,7 +46,6 @@ from warehouse.runs import Run
 
 CONSUMER_RECORDS = ("tariffs", "packages", "package_choices", "maximum_demand")
 CONSUMER_CURVES = ("reactive_readings",)
-TEN_THOUSANDTHS = 4
 CONSUMERS_AT_A_TIME = 8_192  # what bills need beside the use of a month is in memory for these alone
 
 KeepDays = Callable[[Sequence[DailySeries]], None]
@@ -66,13 +66,14 @@ class ConsumerMonth:
     ) -> None:
         self._home, self._month, self._roster, self._as_of, self._before = home, month, roster, as_of, before
         self._profile, self._records = profile, records
-        self._people = _by_participant(valid_in(records["participants"], month))
+        self._people = by_participant(valid_in(records["participants"], month))
         self._kinds = _billed_kinds(profile.consumer)
         self.consumers = sorted(
             who for who, rows in self._people.items() if any(row.kind in self._kinds for row in rows)
         )
-        self.tariffs = TariffBook(_tariffs(records["tariffs"]))
+        self.tariffs = TariffBook(tariffs_of(records["tariffs"]))
         self.active = profile.consumer is not None and bool(self.tariffs) and bool(self.consumers)
+        self._terms: dict[tuple[Any, ...], Customer] = {}
         self._odd: list[Finding] = []
         self.certificates: list[tuple[str, Certificates | None]] = []
         self.use: ConsumerUse | None = None  # once billed
@@ -183,7 +184,7 @@ class ConsumerMonth:
             )
 
     def _spans(self) -> list[Span]:
-        packages = _packages(self._records["packages"])
+        packages = packages_of(self._records["packages"])
         choices = self._choices()
         days = tuple(self._month.days())
         everybody, own = self._edges(), self._own_edges(choices)
@@ -204,7 +205,7 @@ class ConsumerMonth:
         for who in self.consumers:
             for row in self._people[who]:
                 for edge in (row.valid_from, row.valid_to):
-                    if _given(edge):
+                    if given(edge):
                         found[edge].add(who)
             for choice in choices.get(who, ()):
                 for edge in (choice.effective_from, choice.effective_to):
@@ -216,7 +217,7 @@ class ConsumerMonth:
         """Days on which something changes for everybody: a price, a package, a rule."""
         edges = self.tariffs.edges(self._month.first, self._month.after)
         packages = self._records["packages"]
-        edges |= {edge for column in ("valid_from", "valid_to") for edge in packages[column] if _given(edge)}
+        edges |= {edge for column in ("valid_from", "valid_to") for edge in packages[column] if given(edge)}
         rules = self._profile.consumer
         for name in type(rules).model_fields if rules is not None else ():
             entries = getattr(rules, name)
@@ -233,28 +234,30 @@ class ConsumerMonth:
         packages: Mapping[str, list[tuple[Any, Package]]],
     ) -> Customer | None:
         rules = self._profile.consumer
-        row = next((row for row in self._people[who] if _holds(row, day)), None)
+        row = next((row for row in self._people[who] if holds(row, day)), None)
         if rules is None or row is None or row.kind not in self._kinds:
             return None
         retail = row.kind == ParticipantKind.RETAIL_USER
         choice = next((one for one in choices if one.holds(day)), None) if retail else None
         package = None
         if choice is not None:
-            package = next((one for of, one in packages.get(choice.package_id, ()) if _holds(of, day)), None)
+            package = next((one for of, one in packages.get(choice.package_id, ()) if holds(of, day)), None)
             if package is not None and package.retailer_id != row.retailer_id:
                 self._odd.append(_of_other_retailer(who, package, row, day))
                 package = None
-        return Customer(
-            kind=row.kind,
-            tariff_class=row.tariff_class or "",
-            band=rules.band(row.voltage_kv) if _given(row.voltage_kv) else "",
-            supplier=(row.retailer_id or "") if retail else self._roster.grid_company,
-            capacity_kva=row.capacity_kva if _given(row.capacity_kva) else None,
-            basic_fee=row.basic_fee or None,
-            standard=row.power_factor_standard if _given(row.power_factor_standard) else None,
-            package=package,
-            choice=choice,
-        )
+        of = (row.kind, row.tariff_class, row.voltage_kv, row.retailer_id, row.capacity_kva)
+        terms = self._terms.get(key := (*of, row.basic_fee, row.power_factor_standard))
+        if terms is None:  # a hundred thousand consumers have few records that differ in this
+            terms = self._terms[key] = Customer(
+                kind=row.kind,
+                tariff_class=row.tariff_class or "",
+                band=rules.band(row.voltage_kv) if given(row.voltage_kv) else "",
+                supplier=(row.retailer_id or "") if retail else self._roster.grid_company,
+                capacity_kva=row.capacity_kva if given(row.capacity_kva) else None,
+                basic_fee=row.basic_fee or None,
+                standard=row.power_factor_standard if given(row.power_factor_standard) else None,
+            )
+        return terms if choice is None else replace(terms, package=package, choice=choice)
 
     def _choices(self) -> dict[str, list[Choice]]:
         """By participant, the latest to take effect first."""
@@ -266,10 +269,10 @@ class ConsumerMonth:
                 row.package_id,
                 row.signed_on,
                 row.valid_from,
-                row.valid_to if _given(row.valid_to) else None,
-                scaled(row.agreed_mwh, 6) if _given(row.agreed_mwh) else None,
-                row.term_ends if _given(row.term_ends) else None,
-                row.ended_early_on if _given(row.ended_early_on) else None,
+                row.valid_to if given(row.valid_to) else None,
+                scaled(row.agreed_mwh, 6) if given(row.agreed_mwh) else None,
+                row.term_ends if given(row.term_ends) else None,
+                row.ended_early_on if given(row.ended_early_on) else None,
             )
             found[row.participant_id].append(choice)
             early = choice.valid_from < choice.effective_from and self._month.first < choice.effective_from
@@ -296,72 +299,6 @@ def _first_layer(
     for line in Lines.of(result.lines).with_codes(on(rules.power_factor_base, last_day, "power_factor_base")):
         found[line.charge_code][line.participant_id] = line.amount_fen
     return found
-
-
-def _tariffs(frame: pd.DataFrame) -> list[Tariff]:
-    return [
-        Tariff(
-            row.component,
-            row.tariff_class,
-            row.voltage_band,
-            scaled(row.price_cny, 8),
-            row.price_unit,
-            row.region,
-            row.source,
-            row.source_effective_from if _given(row.source_effective_from) else None,
-            row.valid_from,
-            row.valid_to if _given(row.valid_to) else None,
-        )
-        for row in frame.itertuples()
-    ]
-
-
-def _packages(frame: pd.DataFrame) -> dict[str, list[tuple[Any, Package]]]:
-    found: dict[str, list[tuple[Any, Package]]] = defaultdict(list)
-    shares = {"fixed": 100, "spot_linked": 0, "reference_linked": 0}
-    for row in frame.itertuples():
-        fixed = shares.get(row.kind)
-        if fixed is None:
-            fixed = scaled(row.fixed_share, 2) if _given(row.fixed_share) else 0
-        package = Package(
-            row.package_id,
-            row.retailer_id,
-            row.kind,
-            fixed,
-            tuple(_whole(getattr(row, f"{name}_cny_per_mwh"), 3) for name in PERIOD_NAMES),
-            row.linked_to or None,
-            _whole(row.spread_cny_per_mwh, 3) or 0,
-            _whole(row.cap_cny_per_mwh, 3),
-            _whole(row.x1_share, TEN_THOUSANDTHS),
-            _whole(row.x2_share, TEN_THOUSANDTHS),
-            _whole(row.y1_cny_per_mwh, 3) or 0,
-            _whole(row.y2_cny_per_mwh, 3) or 0,
-            _whole(row.c1_cny_per_mwh, 3),
-            _whole(row.c2_cny, 2),
-            _whole(row.green_share, TEN_THOUSANDTHS) or 0,
-            _whole(row.green_cny_per_certificate, 3) or 0,
-        )
-        found[row.package_id].append((row, package))
-    return found
-
-
-def _whole(value: Any, decimals: int) -> int | None:
-    return scaled(value, decimals) if _given(value) else None
-
-
-def _by_participant(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in frame.itertuples():
-        found[row.participant_id].append(row)
-    return found
-
-
-def _holds(row: Any, day: date) -> bool:
-    return bool(row.valid_from <= day and (not _given(row.valid_to) or day < row.valid_to))
-
-
-def _given(value: object) -> bool:
-    return value is not None and not pd.isna(value)  # type: ignore[call-overload]
 
 
 def _measured(roster: Roster, inputs: MonthInputs) -> dict[str, int]:

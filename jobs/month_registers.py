@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,11 +28,13 @@ from settlement.book import sum_or_none
 from settlement.findings import Finding, Severity
 from settlement.vee import registers
 
-ADJUSTED_KINDS = (
-    ParticipantKind.WHOLESALE_USER,
-    ParticipantKind.RETAIL_USER,
-    ParticipantKind.AGENCY_USER,
-    ParticipantKind.RESIDENTS,
+ADJUSTED_KINDS = frozenset(
+    {
+        ParticipantKind.WHOLESALE_USER,
+        ParticipantKind.RETAIL_USER,
+        ParticipantKind.AGENCY_USER,
+        ParticipantKind.RESIDENTS,
+    }
 )
 WITHOUT_LIMIT = Decimal(1)  # a profile without limits of readings takes every wrap as one
 
@@ -155,14 +157,15 @@ def _missing(one: MeterMonth) -> str:
 
 
 def _stretches(meters: pd.DataFrame, roster: Roster) -> list[Stretch]:
-    month, found = roster.month, []
-    for row in meters.itertuples():
-        if row.direction != 1 or roster.kind.get(row.participant_id) not in ADJUSTED_KINDS:
+    begins, ends, found = roster.month.first, roster.month.after, []
+    names = ("meter_id", "participant_id", "direction", "multiplier", "valid_from", "valid_to")
+    for meter, who, direction, multiplier, start, end in _rows(meters, names):
+        if direction != 1 or roster.kind.get(who) not in ADJUSTED_KINDS:
             continue
-        end = month.after if row.valid_to is None or pd.isna(row.valid_to) else min(row.valid_to, month.after)
-        first = max(row.valid_from, month.first)
-        if first < end:
-            found.append(Stretch(row.meter_id, row.participant_id, first, end, row.multiplier))
+        after = ends if end is None or pd.isna(end) else min(end, ends)
+        first = max(start, begins)
+        if first < after:
+            found.append(Stretch(meter, who, first, after, multiplier))
     return _joined(sorted(found))
 
 
@@ -184,34 +187,34 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 def _in_month(reads: pd.DataFrame, month: Month) -> pd.DataFrame:
     """Reads that touch the month."""
-    touching = [
-        first < month.after and month.first < after
-        for first, after in zip(reads["valid_from"], reads["valid_to"], strict=True)
-    ]
+    begins, ends = month.first, month.after
+    touching = [first < ends and begins < after for first, after in _rows(reads, ("valid_from", "valid_to"))]
     return reads[np.array(touching, np.bool_)]
 
 
 def _reads(
     reads: pd.DataFrame, wanted: set[str], rollover_share: Decimal
 ) -> Mapping[str, list[RegisterRead]]:
+    names = ("meter_id", "flow", "rate", "valid_from", "valid_to", "start_kwh", "end_kwh", "digits")
     rows = [
-        row
-        for row in reads.itertuples()
-        if row.flow == "forward" and row.rate == "total" and row.meter_id in wanted
+        (meter, *of_read)
+        for meter, flow, rate, *of_read in _rows(reads, names)
+        if flow == "forward" and rate == "total" and meter in wanted
     ]
     if not rows:
         return {}
-    start, end = (
-        np.array([scaled(getattr(row, name), 6) for row in rows], np.int64)
-        for name in ("start_kwh", "end_kwh")
-    )
-    counted = registers.advance(start, end, np.array([row.digits for row in rows], np.int64), rollover_share)
+    meters, firsts, afters, starts, ends, digits = zip(*rows, strict=True)
+    start, end = (np.array([scaled(kwh, 6) for kwh in of_reads], np.int64) for of_reads in (starts, ends))
+    counted = registers.advance(start, end, np.array(digits, np.int64), rollover_share).counted.tolist()
     found: dict[str, list[RegisterRead]] = defaultdict(list)
-    for row, value in zip(rows, counted.counted.tolist(), strict=True):
-        found[row.meter_id].append(
-            RegisterRead(row.valid_from, row.valid_to, row.start_kwh, row.end_kwh, value)
-        )
-    return {meter: sorted(of_meter) for meter, of_meter in found.items()}
+    for meter, *of_read in zip(meters, firsts, afters, starts, ends, counted, strict=True):
+        found[meter].append(RegisterRead(*of_read))
+    return {meter: sorted(of_meter) if len(of_meter) > 1 else of_meter for meter, of_meter in found.items()}
+
+
+def _rows(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """These columns row by row; a frame of a province's meters is long, and ``itertuples`` makes a class of all."""
+    return zip(*(frame[name].tolist() for name in names), strict=True)
 
 
 def _covering(reads: Sequence[RegisterRead], stretch: Stretch) -> list[RegisterRead]:
