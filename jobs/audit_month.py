@@ -232,8 +232,9 @@ def pools(response: MonthResponse) -> list[Pool]:
         known = isinstance(paid, int) and before is not None
         cost[event] = before + paid - (penalty or 0) if known else None  # type: ignore[operator]
     charged: dict[str, int] = defaultdict(int)
-    for row in response.allocations:
-        charged[str(row["event_id"])] += int(row["charge_fen"])  # type: ignore[call-overload]
+    for frame in response.allocations:
+        for event, fen in zip(frame["event_id"].tolist(), frame["charge_fen"].tolist(), strict=True):
+            charged[event] += int(fen)
     for amount in response.amounts:
         if amount.charge_code == FUND and amount.amount_fen is not None:
             charged[amount.event_id] += amount.amount_fen

@@ -43,13 +43,17 @@ __all__ = [
 
 @dataclass
 class MonthResponse:
-    """Amounts for the ledger, rows for the run's three event tables, findings."""
+    """Amounts for the ledger, rows for the run's three event tables, findings.
+
+    allocations: one frame an event, a row a payer and tranche: event_id, participant_id, tranche, driver, benefit_fen,
+    charge_fen.
+    """
 
     amounts: list[EventAmount] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     baselines: list[dict[str, object]] = field(default_factory=list)
     responses: list[dict[str, object]] = field(default_factory=list)
-    allocations: list[dict[str, object]] = field(default_factory=list)
+    allocations: list[pd.DataFrame] = field(default_factory=list)
 
 
 def settle_events(
@@ -203,16 +207,7 @@ def _record_capacity(
                 int(row.charge_fen),
             )
         )
-        result.allocations.append(
-            {
-                "event_id": pool.pool_id,
-                "participant_id": row.participant_id,
-                "tranche": row.tranche,
-                "driver": int(row.driver),
-                "benefit_fen": 0,
-                "charge_fen": int(row.charge_fen),
-            }
-        )
+    result.allocations.append(charges.assign(event_id=pool.pool_id, benefit_fen=0))
 
 
 def _record_income(fund: FundMonth, roster: Roster, day: date, result: MonthResponse) -> None:
@@ -233,17 +228,10 @@ def _confirmed_wh(event: Event, one: Outcome) -> int | None:
 def _book_charges(event: Event, shared: Shared, result: MonthResponse) -> None:
     drivers = shared.drivers
     benefit = dict(zip(drivers["participant_id"], drivers["benefit_fen"].tolist(), strict=True))
-    for row in shared.charges.itertuples():
-        result.allocations.append(
-            {
-                "event_id": event.event_id,
-                "participant_id": row.participant_id,
-                "tranche": row.tranche,
-                "driver": int(row.driver),
-                "benefit_fen": benefit[row.participant_id],
-                "charge_fen": int(row.charge_fen),
-            }
-        )
+    payers = shared.charges["participant_id"]
+    result.allocations.append(
+        shared.charges.assign(event_id=event.event_id, benefit_fen=[benefit[who] for who in payers])
+    )
     borne_by = drivers["consumption_wh"] + drivers["nonmarket_generation_wh"]  # a payer has one or the other
     energy = dict(zip(drivers["participant_id"], borne_by.tolist(), strict=True))
     for who, fen in shared.charged().items():

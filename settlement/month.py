@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from market.money import NANO_PER_FEN, fen_of_nano
+from market.money import INT64_MAX, NANO_PER_FEN, OverflowBoundError, fen_of_nano, peak
 from market.profiles import ChargeMatrix, ProvincialRules
 from settlement.book import Book, row_totals, sum_or_none, total_fen
 from settlement.charges import closing_charges, direct_charges
@@ -24,7 +24,7 @@ from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding, Severity
 from settlement.interprovincial import TradeSettlement
 from settlement.ledger import Balance, Movement, assert_balanced, balances, post
-from settlement.lines import Line, Lines
+from settlement.lines import Known, Line, Lines
 from settlement.parties import DailySeries, Parties
 from settlement.passthrough import CODE as GAIN_LOSS
 from settlement.passthrough import gain_loss_lines
@@ -180,35 +180,44 @@ def _close(
     )
 
 
-def _event_lines(events: Sequence[EventAmount], parties: Parties) -> list[Line]:
-    grouped: dict[tuple[str, str], list[EventAmount]] = defaultdict(list)
+def _event_lines(events: Sequence[EventAmount], parties: Parties) -> Lines:
+    by_code: dict[str, dict[str, list[EventAmount]]] = defaultdict(lambda: defaultdict(list))
     for event in events:
-        grouped[event.participant_id, event.charge_code].append(event)
-    return [
-        Line(
-            who,
+        by_code[event.charge_code][event.participant_id].append(event)
+    return Lines.joined(
+        Lines.of_charge(
             code,
-            parties.city.get(who),
-            sum_or_none([part.quantity_wh for part in parts]),
-            sum_or_none([part.amount_fen for part in parts]),
-            parties.measured_ppm.get(who),
+            sorted(of),
+            [sum_or_none([part.quantity_wh for part in of[who]]) for who in sorted(of)],
+            [sum_or_none([part.amount_fen for part in of[who]]) for who in sorted(of)],
+            city=parties.city,
+            measured_ppm=parties.measured_ppm,
             delivered=code == "demand_response_payment",
         )
-        for (who, code), parts in sorted(grouped.items())
-    ]
+        for code, of in by_code.items()
+    )
 
 
 def _event_daily(events: Sequence[EventAmount]) -> list[DailySeries]:
-    grouped: dict[tuple[str, str, date], list[EventAmount]] = defaultdict(list)
+    """One series a charge and day, whole fen."""
+    by_day: dict[tuple[str, date], dict[str, list[EventAmount]]] = defaultdict(lambda: defaultdict(list))
     for event in events:
-        grouped[event.charge_code, event.participant_id, event.day].append(event)
+        by_day[event.charge_code, event.day][event.participant_id].append(event)
     series = []
-    for (code, who, day), parts in sorted(grouped.items()):
-        fen = sum_or_none([part.amount_fen for part in parts])
-        nano = None if fen is None else fen * NANO_PER_FEN
-        series.append(
-            DailySeries.single(code, who, day, sum_or_none([part.quantity_wh for part in parts]), nano)
+    for (code, day), of in sorted(by_day.items()):
+        who = tuple(sorted(of))
+        energy, fen = (
+            Known.of([sum_or_none([getattr(part, name) for part in of[one]]) for one in who])
+            for name in ("quantity_wh", "amount_fen")
         )
+        if peak(fen.values) > INT64_MAX // NANO_PER_FEN:
+            raise OverflowBoundError(
+                f"{code} of {day} could pass int64 in 1e-9 元; check the event's amounts."
+            )
+        missing = ~(energy.known & fen.known)
+        nano = np.where(missing, 0, fen.values * NANO_PER_FEN)
+        quantity = np.where(missing, 0, energy.values)
+        series.append(DailySeries(code, who, (day,), quantity[:, None], nano[:, None], missing[:, None]))
     return series
 
 

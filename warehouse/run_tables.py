@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -299,16 +300,20 @@ def response_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     )
 
 
-def allocation_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def allocation_table(frames: Sequence[pd.DataFrame]) -> pa.Table:
     """event_id, participant_id, tranche, driver (fen of benefit or Wh of energy), benefit_cny, charge_cny."""
+
+    def column(name: str) -> list[Any]:
+        return [value for frame in frames for value in frame[name].tolist()]
+
     return pa.table(
         {
-            "event_id": pa.array([row["event_id"] for row in rows], pa.string()),
-            "participant_id": pa.array([row["participant_id"] for row in rows], pa.string()),
-            "tranche": pa.array([row["tranche"] for row in rows], pa.string()),
-            "driver": pa.array([row["driver"] for row in rows], pa.int64()),
-            "benefit_cny": decimals_or_null([row["benefit_fen"] for row in rows], AMOUNT),
-            "charge_cny": decimals_or_null([row["charge_fen"] for row in rows], AMOUNT),
+            "event_id": pa.array(column("event_id"), pa.string()),
+            "participant_id": pa.array(column("participant_id"), pa.string()),
+            "tranche": pa.array(column("tranche"), pa.string()),
+            "driver": pa.array([int(value) for value in column("driver")], pa.int64()),
+            "benefit_cny": decimals_or_null([int(value) for value in column("benefit_fen")], AMOUNT),
+            "charge_cny": decimals_or_null([int(value) for value in column("charge_fen")], AMOUNT),
         }
     )
 

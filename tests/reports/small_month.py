@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
 
 from market.money import yuan
 from market.periods import LABELS, Month
@@ -100,7 +101,7 @@ def arrow(lines: Sequence[Line], findings: Sequence[Finding] = ()) -> dict[str, 
         "accounts": run_tables.accounts_table(accounts),
         "baseline": run_tables.baseline_table([]),
         "response": run_tables.response_table([RESPONSE]),
-        "allocation": run_tables.allocation_table(ALLOCATION),
+        "allocation": run_tables.allocation_table([pd.DataFrame(ALLOCATION)]),
         "findings": run_tables.findings_table(findings, RUN_ID),
     }
 
