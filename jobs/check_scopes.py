@@ -113,8 +113,11 @@ def _texts(column: pd.Series[Any]) -> np.ndarray:
 def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
     """By meter, the city in which it is checked."""
     owner: dict[str, str] = {}
+    last = None
     for span in roster.spans:
-        owner |= dict(zip(span.meter_ids, span.participant.tolist(), strict=True))
+        if span.meter_ids is not last:  # as on most days
+            owner |= dict(zip(span.meter_ids, span.participant.tolist(), strict=True))
+        last = span.meter_ids
     own = {meter: roster.city[roster.metered[place]] or PROVINCE for meter, place in owner.items()}
     main = {sub: of for sub, of in zip(meters["meter_id"], meters["main_meter_id"], strict=True) if of}
 

@@ -55,10 +55,13 @@ def differences_by_party(
     by the energy it had with each.
     """
     held: dict[str, dict[str, int]] = {who: defaultdict(int) for who in difference}
+    asked = np.array([i for i, who in enumerate(roster.metered) if who in held], np.intp)
+    ids, users = [roster.metered[i] for i in asked.tolist()], roster.users
     for span in roster.spans:
-        for i, who in enumerate(roster.metered):
-            if who in held and 0 <= span.holder[i] < len(roster.users):
-                held[who][roster.users[span.holder[i]]] += int(inputs.span_energy[span.number, i])
+        energy = inputs.span_energy[span.number, asked].tolist()
+        for who, row, wh in zip(ids, span.holder[asked].tolist(), energy, strict=True):
+            if 0 <= row < len(users):
+                held[who][users[row]] += wh
     found: dict[str, int | None] = {}
     for who, wh in sorted(difference.items()):
         names = sorted(held[who])
@@ -66,6 +69,10 @@ def differences_by_party(
             continue  # residents: the grid company holds both their energy and the loss
         if wh is None:
             found |= dict.fromkeys(names, None)
+            continue
+        if len(names) == 1:
+            before = found.get(names[0], 0)
+            found[names[0]] = None if before is None else before + wh
             continue
         weights = [max(held[who][name], 0) for name in names]
         weights = weights if any(weights) else [1] * len(names)

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from jobs.day_rosters import (
+    OUTSIDE,
+    PARTY_KINDS,
+    SUPPLY_KINDS,
+    USER_KINDS,
+    ContractRows,
+    DayRoster,
+    Index,
+    MeterRows,
+    People,
+)
 from market.money import IntArray, scaled
 from market.periods import Month
 from market.tables import ParticipantKind
 from settlement.findings import Finding, Severity
 
-Index = NDArray[np.intp]
-BoolArray = NDArray[np.bool_]
-OUTSIDE = -1
+__all__ = [
+    "METERED_KINDS",
+    "OUTSIDE",
+    "ROSTER_TABLES",
+    "SUPPLY_KINDS",
+    "USER_KINDS",
+    "DayRoster",
+    "Index",
+    "Roster",
+    "dated_in",
+    "valid_in",
+    "valid_on",
+]
 ROSTER_TABLES = ("participants", "meters", "contracts", "energy_shares")
-USER_KINDS = (
-    ParticipantKind.WHOLESALE_USER,
-    ParticipantKind.RETAILER,
-    ParticipantKind.VPP,
-    ParticipantKind.GRID_COMPANY,
-)
-SUPPLY_KINDS = (
-    ParticipantKind.GENERATOR,
-    ParticipantKind.STORAGE,
-)  # settle at their own node, delivery positive
-PARTY_KINDS = (*USER_KINDS, *SUPPLY_KINDS)
 METERED_KINDS = (
     ParticipantKind.WHOLESALE_USER,
     ParticipantKind.RETAIL_USER,
@@ -71,33 +79,6 @@ def _each(column: pd.Series, holds: Callable[[object], bool]) -> np.ndarray:
     return np.fromiter(map(answers.__getitem__, values), np.bool_, len(values))
 
 
-@dataclass(frozen=True)
-class DayRoster:
-    """Indices that hold on one day.
-
-    meter_ids with, per meter, participant (into Roster.metered), multiplier (0.001) and direction;
-    holder: per metered participant the settling row (users first, then generators), RESIDENTS_ROW or OUTSIDE.
-    agency: per metered participant, whether it is an agency user today. active: per party, whether it settles today.
-    nonmarket, mechanism: share of a generator's output and of a user's book outside the market, 1e-6, None: none.
-    """
-
-    number: int
-    meter_ids: pd.Index
-    participant: Index
-    multiplier: IntArray
-    direction: IntArray
-    holder: Index
-    contract_ids: pd.Index
-    contract_price: IntArray
-    buyer: Index
-    seller: Index
-    buyer_ids: tuple[str, ...]
-    agency: BoolArray
-    active: BoolArray
-    nonmarket: IntArray | None
-    mechanism: IntArray | None
-
-
 class Roster:
     """The month's participants, meters, contracts and shares of energy outside the market.
 
@@ -119,14 +100,20 @@ class Roster:
         self._meters = valid_in(meters, month)
         self._contracts = valid_in(contracts, month)
         self._shares = None if energy_shares is None else valid_in(energy_shares, month)
-        by_date = self._participants.sort_values("valid_from", kind="stable")
-        last = by_date.groupby("participant_id").last()
         self._kinds: dict[str, list[str]] = defaultdict(list)
-        for who, kind in zip(by_date["participant_id"], by_date["kind"], strict=True):
+        named: dict[str, dict[str, str]] = {"city": {}, "node": {}}
+        for who, kind, city, node in self._by_beginning():
             self._kinds[who].append(kind)
-        self.kind: dict[str, str] = last["kind"].to_dict()
-        self.city: dict[str, str | None] = {who: city or None for who, city in last["city"].items()}
-        self.node: dict[str, str | None] = {who: node or None for who, node in last["node"].items()}
+            for place, name in zip(named.values(), (city, node), strict=True):
+                if name is not None and not pd.isna(name):
+                    place[who] = name
+        self._of_kind: dict[str, set[str]] = defaultdict(set)
+        for who, held in self._kinds.items():
+            for kind in held:
+                self._of_kind[kind].add(who)
+        people = sorted(self._kinds)
+        self.kind: dict[str, str] = {who: self._kinds[who][-1] for who in people}
+        self.city, self.node = ({who: place.get(who) or None for who in people} for place in named.values())
         self._books = self._vpp_books(self._participants, self._contracts)
         self.users = tuple(
             who
@@ -201,13 +188,14 @@ class Roster:
         sides = (retail["retailer_id"], contracts["buyer_id"], contracts["seller_id"])
         return frozenset(who for side in sides for who in side if who and not pd.isna(who))
 
-    @staticmethod
-    def _settles(who: str, today: Mapping[str, str], books: frozenset[str]) -> bool:
-        kind = today.get(who)
-        return kind in PARTY_KINDS and (kind != ParticipantKind.VPP or who in books)
+    def _by_beginning(self) -> Iterator[tuple[str, str, str | None, str | None]]:
+        """Participant, kind, city and node of every record, in the order in which they begin."""
+        columns = (self._participants[name].tolist() for name in ("participant_id", "kind", "city", "node"))
+        rows, begins = list(zip(*columns, strict=True)), self._participants["valid_from"].tolist()
+        return (rows[place] for place in sorted(range(len(rows)), key=begins.__getitem__))
 
     def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
-        return tuple(sorted(who for who, held in self._kinds.items() if not set(held).isdisjoint(kinds)))
+        return tuple(sorted(set().union(*(self._of_kind[kind] for kind in kinds))))
 
     def _build_spans(self) -> Iterator[tuple[date, date, DayRoster]]:
         edges = {self.month.first, self.month.after}
@@ -216,41 +204,38 @@ class Roster:
             for column in ("valid_from", "valid_to"):
                 edges |= {
                     edge
-                    for edge in frame[column]
+                    for edge in set(frame[column].tolist())
                     if edge is not None and not pd.isna(edge) and self.month.first < edge < self.month.after
                 }
         ordered = sorted(edges)
+        people = People(self._participants, self.metered, self.party_ids)
+        meters = MeterRows(self._meters, self.metered)
+        contracts = ContractRows(self._contracts, self.parties)
         for number, (first, after) in enumerate(pairwise(ordered)):
-            yield first, after, self._build(number, first)
+            yield first, after, self._build(number, first, people, meters, contracts)
 
-    def _build(self, number: int, day: date) -> DayRoster:
-        participants = valid_on(self._participants, day).set_index("participant_id")
-        meters = valid_on(self._meters, day)
-        meters = meters[
-            meters["participant_id"].isin(self.metered) & meters["participant_id"].isin(participants.index)
-        ]
-        contracts = valid_on(self._contracts, day)
-        parties = self.parties
-        today = participants["kind"].to_dict()
-        books = self._vpp_books(participants, contracts)
+    def _build(
+        self, number: int, day: date, people: People, meters: MeterRows, contracts: ContractRows
+    ) -> DayRoster:
+        contract_ids, contract_price, buyer, seller, buyer_ids = contracts.on(day)
+        here, holder, agency, active = people.on(
+            day, (buyer, seller), lambda: self.party_ids.index(self.grid_company), self.residents_row
+        )
+        meter_ids, participant, multiplier, direction = meters.on(day, here)
         return DayRoster(
             number=number,
-            meter_ids=pd.Index(meters["meter_id"]),
-            participant=pd.Index(self.metered).get_indexer(meters["participant_id"]),
-            multiplier=np.array([scaled(value, 3) for value in meters["multiplier"]], dtype=np.int64),
-            direction=np.array(meters["direction"], dtype=np.int64),
-            holder=self._holders(participants, parties),
-            contract_ids=pd.Index(contracts["contract_id"]),
-            contract_price=np.array(
-                [scaled(value, 3) for value in contracts["price_cny_per_mwh"]], dtype=np.int64
-            ),
-            buyer=parties.get_indexer(contracts["buyer_id"]),
-            seller=parties.get_indexer(contracts["seller_id"]),
-            buyer_ids=tuple(contracts["buyer_id"]),
-            agency=np.array(
-                [today.get(who) == ParticipantKind.AGENCY_USER for who in self.metered], np.bool_
-            ),
-            active=np.array([self._settles(who, today, books) for who in self.party_ids], np.bool_),
+            meter_ids=meter_ids,
+            participant=participant,
+            multiplier=multiplier,
+            direction=direction,
+            holder=holder,
+            contract_ids=contract_ids,
+            contract_price=contract_price,
+            buyer=buyer,
+            seller=seller,
+            buyer_ids=buyer_ids,
+            agency=agency,
+            active=active,
             nonmarket=self._share("nonmarket", self.generators, day),
             mechanism=self._share("mechanism", self.users, day),
         )
@@ -266,19 +251,3 @@ class Roster:
             if self.kind.get(one) != ParticipantKind.STORAGE  # what it stores is nobody's priority output
         }
         return np.array([share.get(one, 0) for one in who], np.int64) if share else None
-
-    def _holders(self, participants: pd.DataFrame, parties: pd.Index) -> Index:
-        kinds, retailers = participants["kind"].to_dict(), participants["retailer_id"].to_dict()
-        row_of = {who: row for row, who in enumerate(parties)}
-
-        def holder(who: str) -> int:
-            kind = kinds.get(who)
-            if kind == ParticipantKind.RESIDENTS:
-                return self.residents_row
-            if kind == ParticipantKind.AGENCY_USER:
-                return row_of[self.grid_company]
-            if kind == ParticipantKind.RETAIL_USER:
-                return row_of.get(retailers[who], OUTSIDE)
-            return row_of.get(who, OUTSIDE)
-
-        return np.array([holder(who) for who in self.metered], dtype=np.intp)
