@@ -87,7 +87,7 @@ class RunReader:
         month, roster, days = self._month, self._roster, tuple(self._month.days())
         if not curve_inputs(self._home, "meter_readings", month.first, month.after, self._as_of):
             return {}, None
-        rules, _ = self._profile.settled
+        rules, _ = self._profile.reaching_back_to(month.first).settled
         place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
         settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]

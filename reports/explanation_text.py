@@ -57,12 +57,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
 
 FORMULAS: Mapping[str, tuple[str, str]] = {
     "energy_real_time": (
-        "Σ 用电量 × 用户侧实时统一价；发电为 −Σ 上网电量 × 节点实时价",
-        "Σ use × real-time user price; a generator −Σ delivery × real-time price of its node",
+        "Σ 用电量 × 用户侧实时统一价；发电和储能为 −Σ 上网电量 × 节点实时价",
+        "Σ use × real-time user price; a generator or storage −Σ delivery × real-time price of its node",
     ),
     "energy_day_ahead": (
-        "Σ 日前电量 × (日前价 − 实时价)；发电取节点价并反号",
-        "Σ day-ahead position × (day-ahead − real-time price); a generator at its node with the other sign",
+        "Σ 日前电量 × (日前价 − 实时价)；发电和储能取节点价并反号",
+        "Σ day-ahead position × (day-ahead − real-time price); a generator or storage at its node with the other sign",
     ),
     "contract": (
         "Σ 合约电量 × (合约价 − 参考价)，买方为正、卖方为负",
@@ -74,8 +74,8 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
         "Σ (generation + import − use) × real-time user price",
     ),
     "capacity_compensation": (
-        "用户: Σ 用电量 × 容量补偿价；机组: 收取总额按可用容量分配",
-        "users: Σ use × capacity price; units: what was collected, by capacity",
+        "用户: Σ 用电量 × 容量补偿价；机组和储能: 收取总额按容量分配",
+        "users: Σ use × capacity price; units and storages: what was collected, by capacity",
     ),
     "congestion": (
         "电能量账户扣除省间购电价值和日前不平衡后的余额，按月用电量退给(或由)用户",

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from jobs.explain.run import RunData
 from jobs.month_facts import classes_by_day
-from jobs.roster import USER_KINDS, valid_in
+from jobs.roster import SUPPLY_KINDS, USER_KINDS, valid_in
 from market.money import apportion, scaled, yuan
 from market.tables import ParticipantKind
 from reports.explanation import Pool, Share, Source
@@ -57,8 +57,9 @@ def _parties_and_keys(run: RunData) -> tuple[Parties, Keys]:
     kind = {**run.roster.kind, **run.roster.party_kind}
     metered, passed_on = run.wh("energy_real_time"), run.wh(GAIN_LOSS)
     users = {who: wh for who, wh in metered.items() if kind[who] in USER_KINDS}
-    generators = {who: wh for who, wh in metered.items() if kind[who] == ParticipantKind.GENERATOR}
-    generators |= {who: wh for who, wh in passed_on.items() if kind[who] == ParticipantKind.STORAGE}
+    units = {who: wh for who, wh in metered.items() if kind[who] == ParticipantKind.GENERATOR}
+    # a line that shares states its key: all of a unit's output, of a storage what it delivered
+    generators = units | {who: wh for who, wh in passed_on.items() if kind[who] in SUPPLY_KINDS}
     agency = {who: wh for who, wh in passed_on.items() if who in run.roster.agency_users}
     fell_back = run.found("passthrough_key_zero")  # then the lines carry the residual's key, not the policy's
     deviation = {who: 0 if fell_back else passed_on.get(who, 0) for who in users}

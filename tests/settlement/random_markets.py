@@ -1,4 +1,4 @@
-"""Random markets of users and generators of every wholesale kind under any provincial profile, and ways to change them."""
+"""Random markets of parties of every wholesale kind under any provincial profile, and ways to change them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 from small_market import SECTION, trade
 
+from market.dated import Dated
 from market.money import IntArray, apportion
 from market.profiles import RuleProfile, on, profile
 from settlement.capacity import capacity_curve
@@ -23,6 +24,9 @@ FIRST = date(2022, 7, 1)
 DAYS = 3
 PROFILES = {name: profile(name).reaching_back_to(FIRST) for name in ("SD_2022", "SD_2025")}
 CLASSES = ("coal", "coal", "wind")
+BY_OUTPUT = Dated[tuple[str, ...]](
+    value=("storage",), unit="classes", clause="B.4", valid_from=date(2021, 1, 1), certainty="secondary"
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,10 @@ def with_trades_and_events(one: World, seed: int) -> World:
 
 
 def world(seed: int, name: str) -> World:
-    """Three to six users (the grid company, retailers, wholesale users) and one to three generators; prices of any sign."""
+    """Three to six users (the grid company, retailers, wholesale users), one to three generators, prices of any sign;
+
+    a virtual power plant in every other month, and up to two storages (``with_new_entities``).
+    """
     draw = np.random.default_rng(seed)
     rules = PROFILES[name]
     users = ("GRID", "R1", "W1", "R2", "W2", "W3")[: int(draw.integers(3, 7))]
@@ -112,8 +119,84 @@ def world(seed: int, name: str) -> World:
         without_contract=frozenset(),
     )
     facts = _facts(draw, rules, units, dates, users)
-    return World(
-        rules, parties, tuple(_day(draw, rules, day, len(users), len(units)) for day in dates), facts
+    days = tuple(_day(draw, rules, day, len(users), len(units)) for day in dates)
+    return with_new_entities(World(rules, parties, days, facts), seed)
+
+
+def with_new_entities(one: World, seed: int) -> World:
+    """The month with V1, S1 and S2, or some of them: a storage takes and delivers, and is either side of contracts.
+
+    In some months storages are paid for capacity by what they charged and discharged.
+    """
+    draw = np.random.default_rng([seed, 7])
+    plants = ("V1",)[: int(draw.integers(0, 2))]
+    stores = ("S1", "S2")[: int(draw.integers(0, 3))]
+    parties, rules = one.parties, one.rules
+    if draw.integers(0, 2):
+        provincial = rules.provincial.model_copy(update={"capacity_by_output": (BY_OUTPUT,)})
+        rules = rules.model_copy(update={"provincial": provincial})
+    fees = tuple(
+        FeeAmount(pool, FIRST, who, int(draw.integers(-(10**6), 10**6)), f"{pool} {who}")
+        for who in stores
+        for pool in ("regulation_service", "regulation_opportunity")
+    )
+    known = dict(zip((*plants, *stores), (*("vpp",) * len(plants), *("storage",) * len(stores)), strict=True))
+    return replace(
+        one,
+        rules=rules,
+        parties=replace(
+            parties,
+            users=(*parties.users, *plants),
+            generators=(*parties.generators, *stores),
+            kind={**parties.kind, **known},
+            capacity_mw_micro={
+                **parties.capacity_mw_micro,
+                **{who: int(draw.integers(1, 10)) for who in stores},
+            },
+        ),
+        days=tuple(_with_rows(day, len(plants), len(stores), draw) for day in one.days),
+        facts=replace(
+            one.facts,
+            fees=(*one.facts.fees, *fees),
+            register_difference={**one.facts.register_difference, **dict.fromkeys(plants, 12_345)},
+            tariff_class={**one.facts.tariff_class, **dict.fromkeys(stores, ("storage",) * DAYS)},
+        ),
+    )
+
+
+def _with_rows(day: MarketDay, plants: int, stores: int, draw: np.random.Generator) -> MarketDay:
+    """The day with rows of users after its users, of storages after its generators, and two contracts a storage."""
+    users, units = len(day.use), len(day.generation)
+    deals, first_store = day.contracts, users + plants + units
+    own = np.repeat(np.arange(first_store, first_store + stores), 2)
+    other = draw.integers(0, users + plants, 2 * stores)
+    sells = np.arange(2 * stores) % 2 == 0
+
+    def rows(height: int, low: int, high: int) -> IntArray:
+        return draw.integers(low, high, (height, 96))
+
+    def more(block: IntArray | None, height: int) -> IntArray | None:
+        return None if block is None else np.vstack([block, np.zeros((height, 96), np.int64)])
+
+    return replace(
+        day,
+        use=np.vstack([day.use, rows(plants, 0, 10**9)]),
+        position=np.vstack([day.position, rows(plants, 0, 10**9)]),
+        generation=np.vstack([day.generation, rows(stores, -(10**9), 10**9)]),
+        schedule=np.vstack([day.schedule, rows(stores, -(10**9), 10**9)]),
+        nonmarket=more(day.nonmarket, stores),
+        mechanism=more(day.mechanism, plants),
+        contracts=Contracts(
+            np.vstack([deals.quantity, rows(2 * stores, 0, 10**8)]),
+            np.concatenate([deals.price, draw.integers(300_000, 500_000, 2 * stores)]),
+            np.concatenate([deals.buyer, np.where(sells, other, own)]),
+            np.concatenate([deals.seller + plants, np.where(sells, own, other)]),
+        ),
+        prices=replace(
+            day.prices,
+            node_day_ahead=np.vstack([day.prices.node_day_ahead, rows(stores, -100_000, 1_500_000)]),
+            node_real_time=np.vstack([day.prices.node_real_time, rows(stores, -100_000, 1_500_000)]),
+        ),
     )
 
 
@@ -232,43 +315,87 @@ def reordered(one: World, seed: int) -> World:
 
 
 def split(one: World, who: str, into: tuple[str, str]) -> World:
-    """``who`` as two participants: the first takes 2/5 of its energy and 4/5 of its contracts, the other the rest."""
-    at = one.parties.users.index(who)
-    users = (*one.parties.users[:at], into[0], *one.parties.users[at + 1 :], into[1])
+    """``who`` as two participants: the first takes 2/5 of its energy and 4/5 of its contracts, the other the rest.
+
+    Its fees stay with the first; a storage's available capacity is split into whole units.
+    """
+    parties = one.parties
+    of_users = who in parties.users
+    side = parties.users if of_users else parties.generators
+    at = side.index(who)
+    row = at if of_users else len(parties.users) + at
+    new = len(parties.users) if of_users else len(parties.users) + len(parties.generators)
+    names = (*side[:at], into[0], *side[at + 1 :], into[1])
+
+    def apart(rows: IntArray | None) -> IntArray | None:
+        if rows is None:
+            return None
+        first = np.sign(rows[at]) * (np.abs(rows[at]) * 2 // 5)
+        return np.vstack([rows[:at], first, rows[at + 1 :], rows[at] - first])
+
+    def again(rows: IntArray) -> IntArray:
+        return np.vstack([rows, rows[at]])
+
     days = []
     for day in one.days:
-
-        def apart(rows: IntArray) -> IntArray:
-            first = rows[at] * 2 // 5
-            return np.vstack([rows[:at], first, rows[at + 1 :], rows[at] - first])
-
-        deals = day.contracts
-        mine = deals.buyer == at
+        deals, prices = day.contracts, day.prices
+        mine = (deals.buyer == row) | (deals.seller == row)
         first = np.where(mine[:, None], deals.quantity * 4 // 5, deals.quantity)
-        last = len(one.parties.users)  # the new user's place; generators move up by one
-        seller = deals.seller + 1
+        buyer, seller = (side + (side >= new) for side in (deals.buyer, deals.seller))
+        energy = (
+            {"use": apart(day.use), "position": apart(day.position), "mechanism": apart(day.mechanism)}
+            if of_users
+            else {
+                "generation": apart(day.generation),
+                "schedule": apart(day.schedule),
+                "nonmarket": apart(day.nonmarket),
+                "prices": replace(
+                    prices,
+                    node_day_ahead=again(prices.node_day_ahead),
+                    node_real_time=again(prices.node_real_time),
+                ),
+            }
+        )
         days.append(
             replace(
                 day,
-                use=apart(day.use),
-                position=apart(day.position),
-                mechanism=None if day.mechanism is None else apart(day.mechanism),
                 contracts=Contracts(
                     np.vstack([first, (deals.quantity - first)[mine]]),
                     np.concatenate([deals.price, deals.price[mine]]),
-                    np.concatenate([deals.buyer, np.full(int(mine.sum()), last)]),
-                    np.concatenate([seller, seller[mine]]),
+                    np.concatenate([buyer, np.where(buyer == row, new, buyer)[mine]]),
+                    np.concatenate([seller, np.where(seller == row, new, seller)[mine]]),
                 ),
+                **energy,
             )
         )
     difference = dict(one.facts.register_difference)
     if who in difference:
         whole = difference.pop(who)
         difference |= {into[0]: whole * 3 // 5, into[1]: whole - whole * 3 // 5}  # type: ignore[operator]
-    kind = {**one.parties.kind, **dict.fromkeys(into, one.parties.kind[who])}
+    capacity, classes = dict(parties.capacity_mw_micro), dict(one.facts.tariff_class)
+    if who in capacity:
+        all_of_it = capacity.pop(who)
+        capacity |= {into[0]: all_of_it // 2, into[1]: all_of_it - all_of_it // 2}
+    if who in classes:
+        classes |= dict.fromkeys(into, classes.pop(who))
+    kind = {**parties.kind, **dict.fromkeys(into, parties.kind[who])}
     return replace(
         one,
-        parties=replace(one.parties, users=users, kind=kind),
+        parties=replace(
+            parties,
+            users=names if of_users else parties.users,
+            generators=parties.generators if of_users else names,
+            kind=kind,
+            capacity_mw_micro=capacity,
+        ),
         days=tuple(days),
-        facts=replace(one.facts, register_difference=difference),
+        facts=replace(
+            one.facts,
+            fees=tuple(
+                replace(fee, participant_id=into[0]) if fee.participant_id == who else fee
+                for fee in one.facts.fees
+            ),
+            register_difference=difference,
+            tariff_class=classes,
+        ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_markets import PROFILES, World, reordered, split, world
 
@@ -90,19 +90,42 @@ def test_what_an_account_carries_is_the_next_months_opening_over_three_months(na
 
 
 @BOTH
-@given(SEEDS)
-def test_splitting_a_participant_changes_only_lines_whose_rule_is_not_additive(name: str, seed: int) -> None:
+@given(SEEDS, st.sampled_from(["W1", "V1", "S1"]))
+def test_splitting_a_participant_changes_only_lines_whose_rule_is_not_additive(
+    name: str, seed: int, who: str
+) -> None:
     one = world(seed, name)
-    whole, apart = by_line(one.settle()), by_line(split(one, "W1", ("W1", "W1B")).settle())
+    assume(who in one.parties.kind)
+    whole, apart = by_line(one.settle()), by_line(split(one, who, (who, f"{who}B")).settle())
     together: Totals = defaultdict(int)
-    for (who, code), fen in apart.items():
-        together["W1" if who == "W1B" else who, code] += fen
+    for (part, code), fen in apart.items():
+        together[who if part == f"{who}B" else part, code] += fen
     changed = {
         code
-        for who, code in whole.keys() | together.keys()
-        if abs(whole.get((who, code), 0) - together.get((who, code), 0)) > FEW_FEN
+        for key in whole.keys() | together.keys()
+        if abs(whole.get(key, 0) - together.get(key, 0)) > FEW_FEN
+        for code in key[1:]
     }
     assert changed <= not_additive(one)
+
+
+@BOTH
+@given(SEEDS)
+def test_every_line_is_of_a_kind_that_its_charge_names(name: str, seed: int) -> None:
+    one = world(seed, name)
+    matrix = one.rules.settled[1]
+    for line in one.settle().lines:
+        charge = matrix.charge(line.charge_code)
+        kind = one.parties.kind.get(line.participant_id)
+        named = {*charge.payers, *charge.payees}
+        assert kind is None or kind in named, (line.participant_id, line.charge_code)
+
+
+def test_every_kind_that_holds_a_position_is_drawn_within_twenty_markets_and_left_out_of_some() -> None:
+    drawn = [set(world(seed, "SD_2022").parties.kind.values()) for seed in range(20)]
+    always = {"grid_company", "retailer", "wholesale_user", "generator"}
+    assert set.union(*drawn) == always | {"storage", "vpp"}
+    assert set.intersection(*drawn) == always
 
 
 def test_the_deviation_band_is_a_rule_that_splitting_changes_and_the_profile_names_it() -> None:

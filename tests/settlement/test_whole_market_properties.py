@@ -1,6 +1,6 @@
 """Whatever the market: both layers together balance, close by their rule, carry on, and know no order.
 
-Users and generators of every wholesale kind, consumers of every kind, purchases between provinces, an event, fees,
+Users, generators, storages and a virtual power plant, consumers of every kind, purchases between provinces, an event, fees,
 registers above and below the days, prices of any sign.
 """
 
@@ -39,6 +39,7 @@ BOTH = pytest.mark.parametrize("name", sorted(PROFILES))
 MID = 14
 Totals = dict[tuple[str, str], int]
 
+OF_A_PLANT = replace(LINKED, package_id="SPOT220003", retailer_id="V1")
 BEFORE: dict[str, Customer | None] = {
     "A1": agency(),
     "A2": agency(tariff_class="general_industry", basic_fee=None),
@@ -46,6 +47,7 @@ BEFORE: dict[str, Customer | None] = {
     "T1": retail("T1", FIXED),
     "T2": retail("T2", LINKED),
     "T3": retail("T3", LINKED),
+    "T4": retail("T4", OF_A_PLANT),
     "W1": wholesale(),
 }
 AFTER = {**BEFORE, "T3": retail("T3", OTHERS), "A2": retail("A2", LINKED)}
