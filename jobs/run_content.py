@@ -49,7 +49,7 @@ class RunReader:
         self._month = Month.parse(run.month)
         as_of = self._manifest["as_of"]
         self._as_of = None if as_of is None else datetime.fromisoformat(as_of)
-        self._profile = profile(self._manifest["profile"])
+        self._profile = profile(self._manifest["profile"]).reaching_back_to(self._month.first)
         self._records = {name: read_records(home, name, as_of=self._as_of) for name in RECORDS}
         self._roster = Roster(
             self._month, *(self._records[name] for name in ("participants", "meters", "contracts"))
@@ -87,7 +87,7 @@ class RunReader:
         month, roster, days = self._month, self._roster, tuple(self._month.days())
         if not curve_inputs(self._home, "meter_readings", month.first, month.after, self._as_of):
             return {}, None
-        rules, _ = self._profile.reaching_back_to(month.first).settled
+        rules, _ = self._profile.settled
         place = {who: row for row, who in enumerate((*roster.users, *roster.generators))}
         settling = [who for who in wanted if who in place]
         rows = [place[who] for who in settling]

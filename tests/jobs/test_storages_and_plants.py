@@ -10,9 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from ingest.deliver import deliver_many
 from jobs.explain import explain
+from jobs.report import write_reports
 from jobs.settle_month import Calculation, calculate, settle
 from market.dated import Dated
 from market.periods import LABELS, Month
@@ -231,3 +233,18 @@ def test_a_plant_without_customers_has_no_line_and_its_own_meter_is_said_to_be_n
         meters_v1="meter_id,participant_id,multiplier,direction,valid_from,valid_to\nM-V1,V1,1,1,2022-01-01,\n",
     )
     assert codes(calculate(metered, JULY, profile("SD_2022")), "block")["kind_not_settled"] == {"V1"}
+
+
+@pytest.mark.parametrize("rules", ["SD_2022", "SD_2025"])
+def test_a_storage_has_a_statement_that_says_what_it_does_not_pay_on_charging(
+    stored: Home, rules: str
+) -> None:
+    run = settle(stored, JULY, profile_name=rules).run
+    made = write_reports(stored, run.run_id, participants=["S1"])
+    (statement,) = made.statements
+    book = load_workbook(statement)
+    texts = [
+        str(value) for sheet in book for row in sheet.iter_rows(values_only=True) for value in row if value
+    ]
+    assert "济南储能电站" in texts
+    assert any("储能充电电量不缴容量电费" in text for text in texts)
