@@ -44,6 +44,13 @@ class DayPatch:
     readings: IntArray
     quality: NDArray[np.int64]
 
+    def of(self, rows: NDArray[np.bool_]) -> DayPatch | None:
+        """The meters where rows is True; None for none."""
+        if not rows.any():
+            return None
+        meters = tuple(meter for meter, mine in zip(self.meter_ids, rows.tolist(), strict=True) if mine)
+        return DayPatch(meters, self.changed[rows], self.readings[rows], self.quality[rows])
+
 
 Accepted = Mapping[date, DayPatch]
 
@@ -87,6 +94,24 @@ def accepted_day(
     return replace(curve, keys=keys, values=values, has_missing=missing, quality=qualities)
 
 
+def accepted_blocks(
+    day: date, blocks: Iterable[CurveDay], codes: CurveDay | None, patch: DayPatch | None
+) -> Iterator[CurveDay]:
+    """``accepted_day`` of a day that comes in blocks; meters of the patch that no block has stand in one more."""
+    for block in blocks:
+        here = None
+        if patch is not None:
+            there = np.asarray(pc.is_in(pa.array(patch.meter_ids, pa.string()), block.keys["meter_id"]))
+            mine = there.astype(np.bool_)
+            here, patch = patch.of(mine), patch.of(~mine)
+        settled = accepted_day(day, block, codes, here)
+        if settled is not None:
+            yield settled
+    rest = accepted_day(day, None, codes, patch)
+    if rest is not None:
+        yield rest
+
+
 def accepted_days(home: Home, month: Month, as_of: datetime | None, accepted: Accepted) -> Iterator[CurveDay]:
     """The days of the month that have readings, as settled, in order."""
     readings, codes = (
@@ -113,12 +138,15 @@ def _said(codes: CurveDay | None) -> Iterable[tuple[str, IntArray]]:
     return () if codes is None else zip(codes.keys["meter_id"].to_pylist(), codes.values, strict=True)
 
 
-def measured_wh(wh: IntArray, quality: pa.StringArray | None) -> IntArray:
-    """(rows,) Wh of each row that were measured. wh: (rows, 96) without MISSING; no quality: nothing was."""
+def measured_wh(wh: IntArray, quality: pa.StringArray | None, totals: IntArray | None = None) -> IntArray:
+    """(rows,) Wh of each row that were measured. wh: (rows, 96) without MISSING; no quality: nothing was.
+
+    totals: (rows,) sums of wh where they are known.
+    """
     if quality is None:
         return np.zeros(len(wh), np.int64)
     whole = np.asarray(pc.equal(quality, Quality.MEASURED.value).to_numpy(zero_copy_only=False))
-    energy = np.where(whole, wh.sum(axis=1), 0)
+    energy = np.where(whole, wh.sum(axis=1) if totals is None else totals, 0)
     for row in np.flatnonzero(np.asarray(pc.equal(pc.utf8_length(quality), PERIODS))).tolist():
         energy[row] = wh[row, by_period(quality[row].as_py()) == MEASURED].sum()
     return energy

@@ -173,10 +173,7 @@ def unified_prices(basis: Basis, only: date | None = None) -> UnifiedPrices:
     inputs = MonthInputs(
         basis.home, basis.month, Roster(basis.month, *records), rules, {}, basis.as_of, only=only
     )
-    kept: dict[date, Mapping[str, Any]] = {}
-    for market in inputs.days():
-        kept[market.day] = {
-            "day_ahead": market.prices.user_day_ahead,
-            "real_time": market.prices.user_real_time,
-        }
-    return kept
+    return {
+        day: {"day_ahead": prices.user_day_ahead, "real_time": prices.user_real_time}
+        for day, prices in inputs.prices()
+    }

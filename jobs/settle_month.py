@@ -52,7 +52,6 @@ from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
 from settlement.audit.closing import DaySums
 from settlement.corrections import Brought, differences, moved
-from settlement.day import settle_day
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
 from settlement.lines import Lines
@@ -322,10 +321,8 @@ def calculate(
         unified=unified,
     )
     deviation = needs_deviation(rules.passthrough_policy)
-    settled = [
-        settle_day(market, positive_deviation=deviation)
-        for market in progress(inputs.days(), "settle", total=len(list(month.days())))
-    ]
+    days_settled = inputs.settled(positive_deviation=deviation)
+    settled = list(progress(days_settled, "settle", total=len(list(month.days()))))
     parties = parties_of(roster, inputs, records, month)
     by_register = month_of_meters(roster, inputs, records, rules_used)
     difference = difference_by_participant(by_register)

@@ -46,12 +46,9 @@ def month_inputs(folder: Path) -> Any:
 
 def energy(given: Any) -> str:
     """The three parts of the energy of each wholesale user; the hash of the amounts."""
-    from settlement.day import settle_day
-
     rows = np.array([row for row, who in enumerate(given.roster.users) if who.startswith("W")])
     total = np.zeros((3, len(rows)), np.int64)
-    for market in given.days():
-        day = settle_day(market)
+    for day in given.settled():
         total[0] += day.users["energy_real_time"].nano[rows]
         total[1] += day.users["energy_day_ahead"].nano[rows]
         total[2] += day.contract.nano[rows]
