@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from jobs.roster import BoolArray, Index
+from jobs.day_rosters import BoolArray, Index
 
 Rows = Index | slice
 Found = TypeVar("Found")

@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 from jobs.accepted import Accepted, accepted_blocks
 from jobs.curve_rows import Aligned, Kept, Rows, stretch
 from jobs.day_prices import PriceBook, UnifiedPrices, nonmarket_price
+from jobs.day_rosters import BoolArray, DayRoster
 from jobs.input_gaps import DayNotes, Gap
 from jobs.metered_day import MeteredDays, MeterTally, Watch
-from jobs.roster import BoolArray, DayRoster, Roster
+from jobs.roster import Roster
 from market.curves import MISSING, filled, is_missing
 from market.money import IntArray, half_up_array
 from market.periods import PERIODS

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from jobs.accepted import measured_wh
 from jobs.curve_rows import Aligned, Kept, Rows, stretch
+from jobs.day_rosters import OUTSIDE, BoolArray, DayRoster, Index
 from jobs.input_gaps import DayNotes, Gap
-from jobs.roster import OUTSIDE, BoolArray, DayRoster, Index, Roster
+from jobs.roster import Roster
 from market.curves import MISSING, is_missing
 from market.money import IntArray
 from market.periods import PERIODS
