@@ -50,23 +50,21 @@ class Stretch(NamedTuple):
 
 
 class RegisterRead(NamedTuple):
-    """Two reads of one counter with what lies between them; counted in 1e-6 kWh, MISSING where it ran backwards."""
+    """Two reads of one counter: what it counted between them in 1e-6 kWh, MISSING where it ran backwards."""
 
     first: date
     after: date
-    start_kwh: Decimal
-    end_kwh: Decimal
     counted: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MeterMonth:
-    """A meter's stretch with the reads that cover it, its energy by registers and by days; None is missing."""
+    """A meter's stretch, its energy by registers and by days; None is missing. backwards: a read that covers it ran so."""
 
     stretch: Stretch
-    reads: tuple[RegisterRead, ...]
     register_wh: int | None
     days_wh: int | None
+    backwards: bool
 
     @property
     def difference_wh(self) -> int | None:
@@ -102,7 +100,7 @@ def month_of_meters(
         wh = [next(energy) for _ in covering]
         register = sum(wh) if wh and MISSING not in wh else None
         parts = [wh for day, wh in days.get(stretch.meter_id, ()) if stretch.first <= day < stretch.after]
-        found.append(MeterMonth(stretch, tuple(covering), register, sum_or_none(parts)))
+        found.append(MeterMonth(stretch, register, sum_or_none(parts), MISSING in wh))
     return found
 
 
@@ -147,7 +145,7 @@ def _missing(one: MeterMonth) -> str:
     meter, who, first, after, _ = one.stretch
     why = (
         "has a register that ran backwards"
-        if any(read.counted == MISSING for read in one.reads)
+        if one.backwards
         else "has no reads of its register that reach without a gap"
     )
     return (
@@ -207,7 +205,7 @@ def _reads(
     start, end = (np.array([scaled(kwh, 6) for kwh in of_reads], np.int64) for of_reads in (starts, ends))
     counted = registers.advance(start, end, np.array(digits, np.int64), rollover_share).counted.tolist()
     found: dict[str, list[RegisterRead]] = defaultdict(list)
-    for meter, *of_read in zip(meters, firsts, afters, starts, ends, counted, strict=True):
+    for meter, *of_read in zip(meters, firsts, afters, counted, strict=True):
         found[meter].append(RegisterRead(*of_read))
     return {meter: sorted(of_meter) if len(of_meter) > 1 else of_meter for meter, of_meter in found.items()}
 
