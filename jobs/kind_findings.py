@@ -33,6 +33,7 @@ def storage_findings(roster: Roster, rules: ProvincialRules, shares: pd.DataFram
     energy outside the market that are delivered for one.
     """
     storages = [who for who in roster.generators if roster.party_kind[who] == ParticipantKind.STORAGE]
+    shared = set(shares["participant_id"])
     without = on(rules.storage_charging_without, roster.month.first, "storage_charging_without")
     odd = [
         Finding(
@@ -44,7 +45,7 @@ def storage_findings(roster: Roster, rules: ProvincialRules, shares: pd.DataFram
             city=roster.city.get(who),
         )
         for who in storages
-        if who in set(shares["participant_id"])
+        if who in shared
     ]
     if not storages or not without:
         return odd

@@ -16,6 +16,7 @@ from jobs.day_rosters import (
     PARTY_KINDS,
     SUPPLY_KINDS,
     USER_KINDS,
+    BoolArray,
     ContractRows,
     DayRoster,
     Index,
@@ -52,28 +53,32 @@ METERED_KINDS = (
 
 def valid_on(frame: pd.DataFrame, day: date) -> pd.DataFrame:
     """Rows with ``valid_from <= day < valid_to`` (open where ``valid_to`` is empty)."""
-    return frame[
-        _each(frame["valid_from"], lambda start: start <= day) & _each(frame["valid_to"], _ends_after(day))
-    ]
+    begun = _each(frame["valid_from"], lambda start: start <= day)
+    return _rows(frame, begun & _each(frame["valid_to"], _ends_after(day)))
 
 
 def valid_in(frame: pd.DataFrame, month: Month) -> pd.DataFrame:
     """Rows that hold on any day of the month."""
     after = month.after
     begun = _each(frame["valid_from"], lambda start: start < after)
-    return frame[begun & _each(frame["valid_to"], _ends_after(month.first))]
+    return _rows(frame, begun & _each(frame["valid_to"], _ends_after(month.first)))
 
 
 def dated_in(frame: pd.DataFrame, month: Month) -> pd.DataFrame:
     """Rows whose ``date`` lies in the month."""
-    return frame[_each(frame["date"], lambda day: Month.of(day) == month)]
+    return _rows(frame, _each(frame["date"], lambda day: Month.of(day) == month))
+
+
+def _rows(frame: pd.DataFrame, held: BoolArray) -> pd.DataFrame:
+    """The rows that hold; all of them, as of most tables in most months, share the frame's memory until one writes."""
+    return frame.copy(deep=False) if held.all() else frame[held]
 
 
 def _ends_after(day: date) -> Callable[[object], bool]:
     return lambda end: end is None or pd.isna(end) or day < end
 
 
-def _each(column: pd.Series, holds: Callable[[object], bool]) -> np.ndarray:
+def _each(column: pd.Series, holds: Callable[[object], bool]) -> BoolArray:
     values = column.tolist()
     answers = {value: holds(value) for value in set(values)}  # dates: few differ
     return np.fromiter(map(answers.__getitem__, values), np.bool_, len(values))
@@ -100,34 +105,38 @@ class Roster:
         self._meters = valid_in(meters, month)
         self._contracts = valid_in(contracts, month)
         self._shares = None if energy_shares is None else valid_in(energy_shares, month)
-        self._kinds: dict[str, list[str]] = defaultdict(list)
+        held: dict[str, list[str]] = defaultdict(list)
         named: dict[str, dict[str, str]] = {"city": {}, "node": {}}
         for who, kind, city, node in self._by_beginning():
-            self._kinds[who].append(kind)
+            held[who].append(kind)
             for place, name in zip(named.values(), (city, node), strict=True):
                 if name is not None and not pd.isna(name):
                     place[who] = name
-        self._of_kind: dict[str, set[str]] = defaultdict(set)
-        for who, held in self._kinds.items():
-            for kind in held:
-                self._of_kind[kind].add(who)
-        people = sorted(self._kinds)
-        self.kind: dict[str, str] = {who: self._kinds[who][-1] for who in people}
+        of_kind: dict[str, set[str]] = defaultdict(set)
+        for who, kinds in held.items():
+            for kind in kinds:
+                of_kind[kind].add(who)
+
+        def of_kinds(*kinds: ParticipantKind) -> tuple[str, ...]:
+            return tuple(sorted(set().union(*(of_kind[kind] for kind in kinds))))
+
+        people = sorted(held)
+        self.kind: dict[str, str] = {who: held[who][-1] for who in people}
         self.city, self.node = ({who: place.get(who) or None for who in people} for place in named.values())
-        self._books = self._vpp_books(self._participants, self._contracts)
+        books = self._vpp_books(self._participants, self._contracts)
         self.users = tuple(
             who
-            for who in self._of_kinds(USER_KINDS)
-            if who in self._books or set(self._kinds[who]) & set(USER_KINDS) != {ParticipantKind.VPP}
+            for who in of_kinds(*USER_KINDS)
+            if who in books or set(held[who]) & set(USER_KINDS) != {ParticipantKind.VPP}
         )
-        self.generators = self._of_kinds(SUPPLY_KINDS)
-        self.price_makers = frozenset(self._of_kinds((ParticipantKind.GENERATOR,)))
-        self.metered = self._of_kinds(METERED_KINDS)
-        self.agency_users = self._of_kinds((ParticipantKind.AGENCY_USER,))
+        self.generators = of_kinds(*SUPPLY_KINDS)
+        self.price_makers = frozenset(of_kinds(ParticipantKind.GENERATOR))
+        self.metered = of_kinds(*METERED_KINDS)
+        self.agency_users = of_kinds(ParticipantKind.AGENCY_USER)
+        self._grid_companies = of_kinds(ParticipantKind.GRID_COMPANY)
         self.party_ids = (*self.users, *self.generators)
         self.party_kind = {
-            who: next(kind for kind in reversed(self._kinds[who]) if kind in PARTY_KINDS)
-            for who in self.party_ids
+            who: next(kind for kind in reversed(held[who]) if kind in PARTY_KINDS) for who in self.party_ids
         }
         self.parties = pd.Index(self.party_ids)
         self._spans: tuple[tuple[date, date, DayRoster], ...] = tuple(self._build_spans())
@@ -150,7 +159,7 @@ class Roster:
     @cached_property
     def grid_company(self) -> str:
         """The one grid company of the province; ValueError when there is none or more than one."""
-        companies = self._of_kinds((ParticipantKind.GRID_COMPANY,))
+        companies = self._grid_companies
         if len(companies) != 1:
             raise ValueError(
                 f"{len(companies)} participants have kind grid_company in {self.month}; deliver a participants "
@@ -193,9 +202,6 @@ class Roster:
         columns = (self._participants[name].tolist() for name in ("participant_id", "kind", "city", "node"))
         rows, begins = list(zip(*columns, strict=True)), self._participants["valid_from"].tolist()
         return (rows[place] for place in sorted(range(len(rows)), key=begins.__getitem__))
-
-    def _of_kinds(self, kinds: tuple[ParticipantKind, ...]) -> tuple[str, ...]:
-        return tuple(sorted(set().union(*(self._of_kind[kind] for kind in kinds))))
 
     def _build_spans(self) -> Iterator[tuple[date, date, DayRoster]]:
         edges = {self.month.first, self.month.after}
