@@ -24,6 +24,7 @@ USER_KINDS = (
     ParticipantKind.VPP,
     ParticipantKind.GRID_COMPANY,
 )
+SUPPLIER_KINDS = (ParticipantKind.RETAILER, ParticipantKind.VPP)  # whom a retail user's retailer_id may name
 SUPPLY_KINDS = (
     ParticipantKind.GENERATOR,
     ParticipantKind.STORAGE,
@@ -79,7 +80,10 @@ class People:
         self._metered = _places(participants["participant_id"], {who: n for n, who in enumerate(metered)})
         rows = {who: n for n, who in enumerate(parties)}
         self._party = _places(participants["participant_id"], rows)
-        self._retailer = _places(participants["retailer_id"], rows)
+        suppliers = set(participants["participant_id"][participants["kind"].isin(SUPPLIER_KINDS)])
+        self._retailer = _places(
+            participants["retailer_id"], {who: n for who, n in rows.items() if who in suppliers}
+        )
         self._own = np.fromiter((rows.get(who, OUTSIDE) for who in metered), np.intp, len(metered))
         self._sizes = len(metered), len(parties)
         kinds = _places(participants["kind"], {kind: n for n, kind in enumerate(ParticipantKind)})

@@ -185,7 +185,7 @@ class Roster:
                     "retailer_unknown",
                     Severity.BLOCK,
                     who,
-                    f"{who} is a retail user without a retailer that is valid in {self.month}; its energy would be "
+                    f"{who} is a retail user without a retailer or virtual power plant that is valid in {self.month}; its energy would be "
                     "settled by nobody. Deliver a participants file that names its retailer.",
                     city=self.city.get(who),
                 )

@@ -220,6 +220,16 @@ def test_a_plant_with_a_contract_and_no_customer_settles_the_contract(
     assert codes(done, "block").get("missing_position") == ({"V1"} if position is None else None)
 
 
+@pytest.mark.parametrize("named", ["S1", "G1", "W1"])
+def test_a_retail_user_cannot_be_the_customer_of_a_storage_a_generator_or_a_wholesale_user(
+    tmp_path: Path, named: str
+) -> None:
+    at = at_home(tmp_path, "given_a_storage/when", participants_t1=f"{PEOPLE}\n{T1},{named},2022-01-01,\n")
+    done = calculate(at, JULY, profile("SD_2022"))
+    assert codes(done, "block")["retailer_unknown"] == {"T1"}
+    assert amounts(done, "S1")["energy_real_time"] == Decimal("-69440.00")
+
+
 def test_a_plant_without_customers_has_no_line_and_its_own_meter_is_said_to_be_nobodys(
     tmp_path: Path,
 ) -> None:

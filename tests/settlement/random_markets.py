@@ -62,7 +62,7 @@ def traded(trades: Sequence[Trade], rules: RuleProfile) -> TradeSettlement:
 
 
 def with_trades_and_events(one: World, seed: int) -> World:
-    """The month with purchases between provinces, one by a wholesale user itself, and a demand-response event."""
+    """The month with purchases between provinces, one by a wholesale user or a storage itself, and a demand-response event."""
     draw = np.random.default_rng(seed)
     trades = tuple(
         trade(
@@ -75,6 +75,8 @@ def with_trades_and_events(one: World, seed: int) -> World:
         )
         for period in draw.permutation(np.arange(1, 97))[: int(draw.integers(0, 5))].tolist()
     )
+    for store in [who for who in one.parties.generators if one.parties.kind[who] == "storage"][:1]:
+        trades = tuple(replace(deal, buyer_id=store) if deal is trades[-1] else deal for deal in trades)
     imports = traded(trades, one.rules).imports
     nothing = np.zeros(96, np.int64)
     days = tuple(
