@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs.roster import Roster
+from jobs.roster import OUTSIDE, Roster
 from market.profiles import RuleProfile
 from market.tables import ParticipantKind
 from warehouse.curve_files import PROVINCE
@@ -112,13 +112,16 @@ def _texts(column: pd.Series[Any]) -> np.ndarray:
 
 def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
     """By meter, the city in which it is checked."""
-    owner: dict[str, str] = {}
+    ids = pd.Index(sorted(set(meters["meter_id"])), dtype=object)
+    owner = np.full(len(ids), OUTSIDE, np.intp)
     last = None
     for span in roster.spans:
         if span.meter_ids is not last:  # as on most days
-            owner |= dict(zip(span.meter_ids, span.participant.tolist(), strict=True))
+            places = ids.get_indexer(span.meter_ids)
+            owner[places[places >= 0]] = span.participant[places >= 0]
         last = span.meter_ids
-    own = {meter: roster.city[roster.metered[place]] or PROVINCE for meter, place in owner.items()}
+    cities = [roster.city[who] or PROVINCE for who in roster.metered]
+    own = {meter: cities[of] for meter, of in zip(ids, owner.tolist(), strict=True) if of != OUTSIDE}
     main = {sub: of for sub, of in zip(meters["meter_id"], meters["main_meter_id"], strict=True) if of}
 
     def root(meter: str) -> str:
@@ -129,8 +132,7 @@ def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
         return min(seen) if above in seen else meter
 
     return {
-        meter: own.get(root(meter) if meter in main else meter, own.get(meter, PROVINCE))
-        for meter in sorted(set(meters["meter_id"]))
+        meter: own.get(root(meter) if meter in main else meter, own.get(meter, PROVINCE)) for meter in ids
     }
 
 

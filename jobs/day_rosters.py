@@ -155,16 +155,26 @@ class ContractRows:
             parties.get_indexer(contracts[name]) for name in ("buyer_id", "seller_id")
         )
 
+        self._last: tuple[Index, tuple[pd.Index, IntArray, Index, Index, tuple[str, ...]]] | None = None
+
     def on(self, day: date) -> tuple[pd.Index, IntArray, Index, Index, tuple[str, ...]]:
-        """Ids, prices (0.001 元/MWh), rows of buyers and sellers, and the buyers' ids on a day."""
+        """Ids, prices (0.001 元/MWh), rows of buyers and sellers, and the buyers' ids on a day.
+
+        The very objects of the day before where no contract has changed.
+        """
         rows = self._validity.on(day)
-        return (
-            self._ids[rows],
-            self._price[rows],
-            self._buyer[rows],
-            self._seller[rows],
-            tuple(self._buyers[rows].tolist()),
-        )
+        if self._last is None or not np.array_equal(self._last[0], rows):
+            self._last = (
+                rows,
+                (
+                    self._ids[rows],
+                    self._price[rows],
+                    self._buyer[rows],
+                    self._seller[rows],
+                    tuple(self._buyers[rows].tolist()),
+                ),
+            )
+        return self._last[1]
 
 
 def _last(rows: Index, place: Index, size: int) -> tuple[Index, BoolArray]:

@@ -6,7 +6,6 @@ never zero.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
@@ -128,15 +127,13 @@ class MonthInputs:
         """The prices of every day, in order."""
         yield from self._each(DayReader.prices)
 
-    def meter_energy(self, wanted: Collection[str]) -> dict[str, list[tuple[date, int | None]]]:
-        """Of each meter wanted, Wh of its days by span of the roster, with the span's first day; None where one is missing."""
-        found: dict[str, list[tuple[date, int | None]]] = defaultdict(list)
+    def meter_energy(self, wanted: Collection[str]) -> Iterator[tuple[str, date, int | None]]:
+        """Meter, first day of a span of the roster, and Wh of the meter's days in it, None where one is missing."""
         for (first, _), span in zip(self.roster.span_days, self.roster.spans, strict=True):
             energy, gaps = self._meter_energy[span.number], self._meter_incomplete[span.number]
             for meter, wh, gap in zip(span.meter_ids, energy.tolist(), gaps.tolist(), strict=True):
                 if meter in wanted:
-                    found[meter].append((first, None if gap else wh))
-        return found
+                    yield meter, first, None if gap else wh
 
     def findings(self) -> list[Finding]:
         """Gaps and odd prices seen while streaming."""

@@ -54,17 +54,11 @@ def differences_by_party(
     difference: Wh by metered participant. A customer that changed its party inside the month has its difference shared
     by the energy it had with each.
     """
-    held: dict[str, dict[str, int]] = {who: defaultdict(int) for who in difference}
-    asked = np.array([i for i, who in enumerate(roster.metered) if who in held], np.intp)
-    ids, users = [roster.metered[i] for i in asked.tolist()], roster.users
-    for span in roster.spans:
-        energy = inputs.span_energy[span.number, asked].tolist()
-        for who, row, wh in zip(ids, span.holder[asked].tolist(), energy, strict=True):
-            if 0 <= row < len(users):
-                held[who][users[row]] += wh
+    held = _held_with(frozenset(difference), roster, inputs)
     found: dict[str, int | None] = {}
     for who, wh in sorted(difference.items()):
-        names = sorted(held[who])
+        energy = held.get(who, {})
+        names = sorted(energy)
         if not names:
             continue  # residents: the grid company holds both their energy and the loss
         if wh is None:
@@ -74,12 +68,31 @@ def differences_by_party(
             before = found.get(names[0], 0)
             found[names[0]] = None if before is None else before + wh
             continue
-        weights = [max(held[who][name], 0) for name in names]
+        weights = [max(energy[name], 0) for name in names]
         weights = weights if any(weights) else [1] * len(names)
         for name, part in zip(names, apportion(wh, weights, names), strict=True):
             before = found.get(name, 0)
             found[name] = None if before is None else before + part
     return found
+
+
+def _held_with(wanted: frozenset[str], roster: Roster, inputs: MonthInputs) -> dict[str, dict[str, int]]:
+    """By metered participant wanted, Wh with each settling user; of one that had the same all month 0, it shares nothing."""
+    asked = np.array([i for i, who in enumerate(roster.metered) if who in wanted], np.intp)
+    holders = np.array([span.holder[asked] for span in roster.spans])
+    with_user = (holders >= 0) & (holders < len(roster.users))
+    lowest = np.where(with_user, holders, len(roster.users)).min(axis=0).tolist()
+    highest = np.where(with_user, holders, -1).max(axis=0).tolist()
+    held: dict[str, dict[str, int]] = {}
+    for place, (i, low, high) in enumerate(zip(asked.tolist(), lowest, highest, strict=True)):
+        if low == high:
+            held[roster.metered[i]] = {roster.users[low]: 0}
+        elif low < high:
+            several = held[roster.metered[i]] = defaultdict(int)
+            for span, row in zip(roster.spans, holders[:, place].tolist(), strict=True):
+                if 0 <= row < len(roster.users):
+                    several[roster.users[row]] += int(inputs.span_energy[span.number, i])
+    return held
 
 
 def _by_party(inputs: MonthInputs, parties: int) -> tuple[IntArray, IntArray, IntArray]:

@@ -7,7 +7,7 @@ change of meter and multiplier in between. Where such reads are not there, the m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,7 +24,6 @@ from market.money import scaled
 from market.periods import Month
 from market.profiles import RuleProfile
 from market.tables import ParticipantKind
-from settlement.book import sum_or_none
 from settlement.findings import Finding, Severity
 from settlement.vee import registers
 
@@ -90,18 +89,33 @@ def month_of_meters(
     by_meter = _reads(reads, {one.meter_id for one in stretches}, rollover_share)
     if not by_meter:
         return []
-    days = inputs.meter_energy(by_meter.keys())
+    of_days = _sums_of_days(stretches, by_meter.keys(), inputs)
     covered = [(stretch, _covering(by_meter.get(stretch.meter_id, ()), stretch)) for stretch in stretches]
     counted = [one.counted for _, reads_of in covered for one in reads_of]
     factors = [stretch.multiplier for stretch, reads_of in covered for _ in reads_of]
     energy = iter(wh_of_counted(np.array(counted, np.int64), factors).tolist())
     found = []
-    for stretch, covering in covered:
+    for (stretch, covering), days in zip(covered, of_days, strict=True):
         wh = [next(energy) for _ in covering]
         register = sum(wh) if wh and MISSING not in wh else None
-        parts = [wh for day, wh in days.get(stretch.meter_id, ()) if stretch.first <= day < stretch.after]
-        found.append(MeterMonth(stretch, register, sum_or_none(parts), MISSING in wh))
+        found.append(MeterMonth(stretch, register, days, MISSING in wh))
     return found
+
+
+def _sums_of_days(
+    stretches: Sequence[Stretch], wanted: Collection[str], inputs: MonthInputs
+) -> list[int | None]:
+    """By stretch, Wh of the days of a meter wanted, None where one is missing; 0 of a meter that is not."""
+    of_meter: dict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(stretches):
+        of_meter[one.meter_id].append(number)
+    sums: list[int | None] = [0] * len(stretches)
+    for meter, day, wh in inputs.meter_energy(wanted):
+        for number in of_meter[meter]:
+            if stretches[number].first <= day < stretches[number].after:
+                before = sums[number]
+                sums[number] = None if wh is None or before is None else before + wh
+    return sums
 
 
 def difference_by_participant(months: Sequence[MeterMonth]) -> dict[str, int | None]:

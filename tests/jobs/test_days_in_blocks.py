@@ -77,7 +77,7 @@ def everything(at: Home, roster: Roster, *, whole: bool = False, **how: Any) -> 
     return [
         *map(plain, days),
         plain([month.span_energy, month.span_measured, month.span_incomplete]),
-        plain(month.meter_energy(METERS)),
+        plain(list(month.meter_energy(METERS))),
         plain(month.contract_wh),
         [plain(one) for one in month.findings()],
         plain([use.periods, use.missing, use.spot, use.spot_missing]),
