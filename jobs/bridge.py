@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from jobs import access, actor, kept_bridges
 from jobs.basis import Basis, past_basis
+from jobs.month_calculation import calculate_basis
 from jobs.progress import Progress, silent
-from jobs.settle_month import calculate_basis
 from market.money import yuan
 from market.profiles import RuleProfile
 from market.tables import TABLES

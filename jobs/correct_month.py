@@ -18,8 +18,9 @@ from uuid import UUID
 
 from jobs import access, actor, posted
 from jobs.basis import Basis, past_basis
+from jobs.month_files import compute_run, write_differences
 from jobs.progress import Progress, silent
-from jobs.settle_month import LOCK, MonthRun, basis_inputs, compute_run, write_differences
+from jobs.settle_month import LOCK, MonthRun, basis_inputs
 from market.periods import Month
 from market.profiles import RuleProfile, profile
 from settlement.run_life import Deed, State

@@ -31,8 +31,9 @@ from jobs.basis import (
 )
 from jobs.correct_month import KIND as CORRECTION
 from jobs.correct_month import compute_correction
+from jobs.month_files import compute_run
 from jobs.progress import Progress, silent
-from jobs.settle_month import KINDS, LOCK, compute_run
+from jobs.settle_month import KINDS, LOCK
 from market.profiles import RuleProfile
 from warehouse import runs
 from warehouse.audit_log import Signature

@@ -31,6 +31,7 @@ SCHEMA_VERSION = "1"
 METADATA = {b"gridsettle.schema": SCHEMA_VERSION.encode()}
 GREEN_CERTIFICATES = "green_certificates.parquet"
 AUDIT = "audit.parquet"
+ACCOUNTS = "accounts.parquet"
 ENERGY = pa.decimal128(18, 6)
 PRICE = pa.decimal128(18, 6)
 AMOUNT = pa.decimal128(18, 2)

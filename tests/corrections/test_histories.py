@@ -21,8 +21,9 @@ from jobs import posted
 from jobs.basis import past_basis
 from jobs.bridge import bridge
 from jobs.correct_month import NotCorrectedError, correct
+from jobs.month_calculation import calculate_basis
 from jobs.reproduce import reproduce
-from jobs.settle_month import calculate_basis, settle
+from jobs.settle_month import settle
 from market.periods import Month
 from settlement.run_life import State
 from warehouse import runs

@@ -9,7 +9,7 @@ import pytest
 from month_books import Books
 from recalculate import settle, share
 
-from jobs.settle_month import Calculation, calculate
+from jobs.month_calculation import Calculation, calculate
 from market.periods import Month
 from market.profiles import profile
 from settlement.passthrough import CODE

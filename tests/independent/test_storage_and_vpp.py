@@ -17,7 +17,7 @@ from stored_market import write_month
 from under_2025 import settle_2025
 
 from ingest.deliver import deliver_many
-from jobs.settle_month import Calculation, calculate
+from jobs.month_calculation import Calculation, calculate
 from market.periods import Month
 from market.profiles import profile
 from warehouse.home import create, home

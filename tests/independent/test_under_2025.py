@@ -12,7 +12,7 @@ from recalculate import Line
 from response_books import response_lines
 from under_2025 import settle_2025
 
-from jobs.settle_month import Calculation, calculate
+from jobs.month_calculation import Calculation, calculate
 from market.periods import Month
 from market.profiles import profile
 

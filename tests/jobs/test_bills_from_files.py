@@ -17,7 +17,8 @@ from jobs.basis import past_basis
 from jobs.consumer_use import maximum_demand
 from jobs.explain.line import explain
 from jobs.explain.run import NotExplainedError
-from jobs.settle_month import calculate_basis, settle
+from jobs.month_calculation import calculate_basis
+from jobs.settle_month import settle
 from market.periods import Month
 from market.profiles import profile
 from warehouse.home import Home, create, home

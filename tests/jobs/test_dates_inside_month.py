@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ingest.deliver import deliver_many
-from jobs.settle_month import calculate
+from jobs.month_calculation import calculate
 from market.periods import Month
 from market.profiles import Dated, RuleProfile, profile
 from warehouse.home import create, home

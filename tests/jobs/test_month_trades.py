@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from ingest.deliver import deliver_many
+from jobs.month_calculation import calculate
 from jobs.month_trades import path_sections
-from jobs.settle_month import calculate
 from market.periods import Month
 from market.profiles import profile
 from settlement.findings import Severity

@@ -14,8 +14,9 @@ from openpyxl import load_workbook
 
 from ingest.deliver import deliver_many
 from jobs.explain import explain
+from jobs.month_calculation import Calculation, calculate
 from jobs.report import write_reports
-from jobs.settle_month import Calculation, calculate, settle
+from jobs.settle_month import settle
 from market.dated import Dated
 from market.periods import LABELS, Month
 from market.profiles import RuleProfile, profile

@@ -13,9 +13,10 @@ import pytest
 
 from ingest.deliver import deliver, deliver_many
 from jobs.accepted import accepted_of_run
+from jobs.month_calculation import calculate
 from jobs.month_readings import check_month
 from jobs.report import write_reports
-from jobs.settle_month import calculate, settle
+from jobs.settle_month import settle
 from market.periods import LABELS, Month
 from market.profiles import RuleProfile, profile
 from warehouse.curves import curve_days
