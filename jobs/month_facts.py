@@ -48,17 +48,19 @@ def _by_day(rows: pd.DataFrame, days: tuple[date, ...], column: str, decimals: i
 def classes_by_day(participants: pd.DataFrame, days: tuple[date, ...]) -> dict[str, tuple[str | None, ...]]:
     """Class of every day by participant that has one; participants: rows valid in the month."""
     found: dict[str, tuple[str | None, ...]] = {}
-    classed = participants[[bool(value) for value in participants["tariff_class"]]]
-    for row in classed.sort_values("valid_from", kind="stable").itertuples():
-        if row.valid_from <= days[0] and _open(
-            row.valid_to, days[-1]
-        ):  # as nearly everybody: the whole month
-            found[row.participant_id] = (row.tariff_class,) * len(days)
+    names = ("participant_id", "tariff_class", "valid_from", "valid_to")
+    rows = list(zip(*(participants[name].tolist() for name in names), strict=True))
+    whole = {of: (of,) * len(days) for of in set(participants["tariff_class"].tolist())}
+    for who, of, first, after in sorted(rows, key=lambda row: row[2]):
+        if not of:
             continue
-        before = found.get(row.participant_id, (None,) * len(days))
-        found[row.participant_id] = tuple(
-            row.tariff_class if row.valid_from <= day and _open(row.valid_to, day) else of
-            for day, of in zip(days, before, strict=True)
+        if first <= days[0] and _open(after, days[-1]):  # as nearly everybody: the whole month
+            found[who] = whole[of]
+            continue
+        before = found.get(who, (None,) * len(days))
+        found[who] = tuple(
+            of if first <= day and _open(after, day) else other
+            for day, other in zip(days, before, strict=True)
         )
     return found
 

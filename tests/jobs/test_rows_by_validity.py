@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.audit_month import TERMS, histories
+from jobs.month_facts import classes_by_day
 from jobs.roster import Roster, dated_in, valid_in, valid_on
 from market.periods import Month
 from settlement.audit.accounts import Record
@@ -94,3 +95,33 @@ def test_who_has_no_meter_needs_no_retailer_and_who_has_one_is_named() -> None:
     )
     found = list(Roster(JULY, people, meters, contracts).findings())
     assert [(one.code, one.subject) for one in found] == [("retailer_unknown", "T2")]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["A", "B"]),
+            st.sampled_from(["residents", "large_industry", "", None]),
+            DAYS,
+            ENDS,
+        ),
+        unique_by=lambda row: (row[0], row[2]),
+    )
+)
+def test_the_class_of_a_day_is_that_of_the_record_that_holds_and_began_last(rows: list[tuple]) -> None:
+    names = ["participant_id", "tariff_class", "valid_from", "valid_to"]
+    frame = valid_in(pd.DataFrame(rows, columns=names, dtype=object), JULY)
+    days = tuple(JULY.days())
+    found = classes_by_day(frame, days)
+    each = sorted(frame.to_dict("records"), key=lambda row: row["valid_from"])
+    expected = {}
+    for who in {row["participant_id"] for row in each if row["tariff_class"]}:
+        mine = [row for row in each if row["participant_id"] == who and row["tariff_class"]]
+        expected[who] = tuple(
+            next(
+                (row["tariff_class"] for row in reversed(mine) if holds(row, day, day + timedelta(days=1))),
+                None,
+            )
+            for day in days
+        )
+    assert found == expected
