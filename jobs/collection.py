@@ -1,10 +1,14 @@
-"""Python's search for cycles, put off while a month is computed."""
+"""Memory while a month is computed: no search for cycles, and what a step no longer needs goes back to the system."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pyarrow as pa
 
 
 @contextmanager
@@ -21,3 +25,15 @@ def put_off_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def hand_back_memory() -> None:
+    """Give freed memory back to the operating system, which Arrow and the C library would keep for later.
+
+    Each step of a month frees arrays of other sizes than the next one asks for; kept, they add up to twice what is in use.
+    """
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others have their own way
+        if trim is not None:
+            trim(0)

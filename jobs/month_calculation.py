@@ -12,6 +12,7 @@ import pandas as pd
 from jobs import posted
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
 from jobs.basis import Basis
+from jobs.collection import hand_back_memory
 from jobs.consumer_bills import CONSUMER_RECORDS, ConsumerMonth, KeepDays
 from jobs.demand_response import MonthEvents, MonthResponse, settle_events
 from jobs.kind_findings import kind_findings, storage_findings
@@ -120,6 +121,7 @@ def calculate(
     deviation = needs_deviation(rules.passthrough_policy)
     days_settled = inputs.settled(positive_deviation=deviation)
     settled = list(progress(days_settled, "settle", total=len(list(month.days()))))
+    hand_back_memory()
     parties = parties_of(roster, inputs, records, month)
     by_register = month_of_meters(roster, inputs, records, rules_used)
     difference = difference_by_participant(by_register)
@@ -128,6 +130,8 @@ def calculate(
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
+    inputs.kept.clear()
+    hand_back_memory()
     by_hand = adjustments(
         valid_in(records["manual_adjustments"], month),
         roster.kind,
@@ -146,6 +150,7 @@ def calculate(
     take(result.daily)
     result = replace(result, daily=())
     del settled  # bills rest on none of it, and they need the memory
+    hand_back_memory()
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference, take)
     missing = _missing_lines(result)
     closed = not missing and not {"pool_without_key", "fund_unknown"} & {
