@@ -47,11 +47,14 @@ def spikes(wh: IntArray, factor: Decimal, floor_wh: int) -> BoolArray:
     the day counts as zero. Below ``floor_wh`` nothing is a spike.
     """
     odd = np.zeros(wh.shape, dtype=np.bool_)
-    rows = np.flatnonzero(wh.max(axis=1, initial=MISSING) >= max(floor_wh, 1))
-    known = np.maximum(filled(wh[rows]), 0)
+    highest = wh.max(axis=1, initial=MISSING)
+    rows = np.flatnonzero(highest >= max(floor_wh, 1))
+    known = wh if len(rows) == len(wh) else wh[rows]
+    if known.min(initial=0) < 0:
+        known = np.maximum(known, 0)  # what is missing is the least number there is
     # Only a day whose highest value is above factor x its mean can have a spike: few rows are left to look at closely.
     total = known.sum(axis=1)
-    near = np.flatnonzero(exceeds(known.max(axis=1, initial=0) * PERIODS, factor, total))
+    near = np.flatnonzero(exceeds(highest[rows] * PERIODS, factor, total))
     known, total, rows = known[near], total[near], rows[near]
     high = exceeds(known * PERIODS, factor, total[:, None]) & (known >= floor_wh)
     left = np.pad(known[:, :-1], ((0, 0), (1, 0)))
@@ -84,7 +87,7 @@ class FlatRuns:
 
     def observe(self, day: int, meters: IntArray, reading: IntArray) -> None:
         """day: its number. meters: (rows,) which meter a row is, each once. reading: (rows, 96)."""
-        known = filled(reading)
+        known = filled(reading) if reading.min(initial=0) == MISSING else reading
         changes = np.ones(known.shape, dtype=np.bool_)
         np.not_equal(known[:, 1:], known[:, :-1], out=changes[:, 1:])
         counted = np.count_nonzero(changes, axis=1)  # the first quarter-hour counts as a change
