@@ -75,7 +75,10 @@ def scopes(
     columns = {table: [_texts(records[table][name]) for name in records[table]] for table in RECORDS}
     made = []
     for city, meters in sorted(by_city.items()):
-        mine = [[column[places[table][city]].tolist() for column in columns[table]] for table in RECORDS]
+        mine = [
+            (len(places[table][city]), [_brief(column[places[table][city]]) for column in columns[table]])
+            for table in RECORDS
+        ]
         text = json.dumps([*common, city, delivered[city], mine])
         made.append(Scope(city, frozenset(meters), partitions[city], sha256(text.encode()).hexdigest()))
     return made
@@ -108,6 +111,12 @@ def _texts(column: pd.Series[Any]) -> np.ndarray:
         texts = {one: None if one is None else str(one) for one in set(values)}
         values = [texts[one] for one in values]
     return np.array(values, dtype=object)
+
+
+def _brief(column: np.ndarray) -> object:
+    """A column of some rows as JSON is made of it; the value once where all rows have the same."""
+    values = column.tolist()
+    return {"all": values[0]} if len(set(values)) == 1 else values
 
 
 def scope_of_meters(roster: Roster, meters: pd.DataFrame) -> dict[str, str]:
