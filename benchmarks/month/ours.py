@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 JULY = (2022, 7)
+ALL_KEPT = "no city, all kept from before"
 
 
 def scan(folder: Path) -> str:
@@ -63,7 +64,7 @@ def month(folder: Path) -> str:
 
     done = settle(home(folder / "home"), Month(*JULY))
     rows = pq.read_metadata(done.run.folder / "daily.parquet").num_rows
-    checked = ", ".join(done.checked or ()) or "no city, all kept from before"
+    checked = ", ".join(done.checked or ()) or ALL_KEPT
     return f"{rows} daily rows, readings checked: {checked}"
 
 
@@ -87,11 +88,6 @@ def forget_runs(folder: Path) -> None:
         shutil.rmtree(old)
     with transaction(at) as connection:
         connection.execute(delete(SettlementRun))
-
-
-def checks_kept(folder: Path) -> bool:
-    """Whether a run before has left what its checks of readings found."""
-    return any((folder / "home" / "checks").rglob("*.json"))
 
 
 def forget_checks(folder: Path) -> None:
