@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from jobs.consumer_findings import lack_findings, tariff_findings
 from jobs.consumer_records import by_participant, given, holds, packages_of, tariffs_of
-from jobs.consumer_use import UseCollector, maximum_demand, reactive_energy
+from jobs.consumer_use import UseCollector, maximum_demand
 from jobs.month_inputs import MonthInputs
+from jobs.reactive_use import reactive_energy
 from jobs.roster import Roster, valid_in
 from market.consumer import ConsumerRules
 from market.dated import Dated, on

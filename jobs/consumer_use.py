@@ -1,29 +1,28 @@
-"""Energy of consumers as the month streams by, by time-of-use period, and their reactive energy and demand."""
+"""Energy of consumers as the month streams by, by time-of-use period, and their maximum demand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from jobs.roster import DayRoster, Index, Roster
+from jobs.day_rosters import Index
+from jobs.roster import Roster
 from market.consumer import ConsumerRules
 from market.curves import is_missing
 from market.money import IntArray, half_up, scaled
-from market.periods import Month
+from market.periods import PERIODS, Month
 from settlement.market_day import Prices
-from settlement.metering import wh_of_reading
 from settlement.retail.bill import in_force
 from settlement.retail.time_of_use import FLAT, PERIOD_NAMES, by_period, periods_of_day
 from settlement.retail.use import ConsumerUse, levelled
-from warehouse.curves import curve_days
-from warehouse.home import Home
 
 SPOT = ("day_ahead", "real_time")
+WATCHED = 1024  # blocks whose rows are remembered: those of all workers
 
 
 class UseCollector:
@@ -53,29 +52,45 @@ class UseCollector:
         self.missing = np.zeros(shape, np.bool_)
         self.spot = {stage: np.zeros(shape, np.int64) for stage in SPOT}
         self.spot_missing = {stage: np.zeros(shape, np.bool_) for stage in SPOT}
+        self._watched: dict[int, _Watched] = {}
 
     def watch(self, day: date, participant: Index, wh: IntArray, touched: Index, prices: Prices) -> None:
-        """One day: meter rows with their participant (into Roster.metered), Wh, and participants with a gap."""
+        """Meter rows of a day with their participant (into Roster.metered), Wh, and participants with a gap.
+
+        May be called for several days at once and several times a day: every day has a column of its own.
+        """
         d = self.days.index(day)
         gaps = self._row[touched]
         self.missing[gaps[gaps >= 0], d] = True
-        rows = self._row[participant]
-        mine = rows >= 0
-        rows, energy = (rows, wh) if mine.all() else (rows[mine], wh[mine])
+        mine = self._of(participant)
         rule = in_force(self._rules.time_of_use, day)
-        clock = np.full(energy.shape[1], FLAT, np.intp) if rule is None else periods_of_day(rule, day)
-        timed = self._timed[rows]
-        np.add.at(self.periods[:, d], rows[timed], by_period(energy[timed], clock))
-        np.add.at(self.periods[:, d, FLAT], rows[~timed], energy[~timed].sum(axis=1))
-        follows = self._linked[rows]
-        if not follows.any():
+        clock = np.full(PERIODS, FLAT, np.intp) if rule is None else periods_of_day(rule, day)
+        _add(self.periods[:, d], mine.timed_rows, by_period(wh[mine.timed], clock))
+        _add(self.periods[:, d, FLAT], mine.flat_rows, wh[mine.flat].sum(axis=1))
+        if not len(mine.linked):
             return
-        rows, energy = rows[follows], energy[follows]
+        energy = wh[mine.linked]
         for stage, price in zip(SPOT, (prices.user_day_ahead, prices.user_real_time), strict=True):
             unpriced = is_missing(price)
-            np.add.at(self.spot[stage][:, d], rows, energy @ np.where(unpriced, 0, price))
+            _add(self.spot[stage][:, d], mine.linked_rows, energy @ np.where(unpriced, 0, price))
             if unpriced.any():
-                self.spot_missing[stage][rows, d] = True
+                self.spot_missing[stage][mine.linked_rows, d] = True
+
+    def _of(self, participant: Index) -> _Watched:
+        seen = self._watched.get(id(participant))
+        if seen is None or seen.participant is not participant:
+            seen = self._found(participant)
+            if len(self._watched) >= WATCHED:
+                self._watched.clear()
+            self._watched[id(participant)] = seen
+        return seen
+
+    def _found(self, participant: Index) -> _Watched:
+        rows = self._row[participant]
+        mine = np.flatnonzero(rows >= 0)
+        timed, linked = self._timed[rows[mine]], self._linked[rows[mine]]
+        places = mine[timed], mine[~timed], mine[linked]
+        return _Watched(participant, *places, *(rows[place] for place in places))
 
     def use(
         self,
@@ -97,49 +112,25 @@ class UseCollector:
         )
 
 
-def reactive_energy(
-    home: Home, month: Month, roster: Roster, consumers: Sequence[str], as_of: datetime | None
-) -> dict[str, int | None]:
-    """varh of the month by consumer, lagging and leading together; None where a meter lacks a lagging day.
+@dataclass(frozen=True)
+class _Watched:
+    """Rows of a block by what they count for, and the consumers' rows they are added to."""
 
-    Consumers none of whose meters has any reactive reading are left out.
-    """
-    place = {who: row for row, who in enumerate(consumers)}
-    row_of = np.array([place.get(who, -1) for who in roster.metered], np.intp)
-    varh = np.zeros(len(consumers), np.int64)
-    read = np.zeros(len(consumers), np.bool_)
-    gaps = np.zeros(len(consumers), np.bool_)
-    unread_days = set(month.days())
-    span: DayRoster | None = None
-    ids: pa.StringArray | None = None
-    flows: pa.StringArray | None = None
-    for curve in curve_days(home, "reactive_readings", month.first, month.after, as_of=as_of):
-        unread_days.discard(curve.date)
-        today = roster.on(curve.date)
-        if today is not span or curve.keys["meter_id"] is not ids or curve.keys["flow"] is not flows:
-            span, ids, flows = today, curve.keys["meter_id"], curve.keys["flow"]
-            meters = today.meter_ids.get_indexer(ids.to_pylist())
-            known = meters >= 0
-            multiplier, owner = today.multiplier[meters[known]], row_of[today.participant]
-            rows = owner[meters[known]]
-            mine = rows >= 0
-            lagging = np.zeros(len(owner), np.bool_)
-            lagging[meters[known & (np.array(flows.to_pylist()) == "lagging")]] = True
-            absent = owner[~lagging]
-            absent = absent[absent >= 0]
-        values = wh_of_reading(curve.values if known.all() else curve.values[known], multiplier)
-        gaps[absent] = True
-        read[rows[mine]] = True
-        if curve.has_missing:
-            unread = is_missing(values).any(axis=1)
-            gaps[rows[mine & unread]] = True
-            np.add.at(varh, rows[mine & ~unread], np.abs(values[mine & ~unread]).sum(axis=1))
-        else:
-            np.add.at(varh, rows[mine], np.abs(values).sum(axis=1)[mine])
-    for day in unread_days:
-        owner = row_of[roster.on(day).participant]
-        gaps[owner[owner >= 0]] = True
-    return {who: None if gaps[row] else int(varh[row]) for who, row in place.items() if read[row]}
+    participant: Index
+    timed: Index
+    flat: Index
+    linked: Index
+    timed_rows: Index
+    flat_rows: Index
+    linked_rows: Index
+
+
+def _add(into: IntArray, rows: Index, values: IntArray) -> None:
+    if into.ndim == 1:
+        np.add.at(into, rows, values)
+        return
+    for column in range(into.shape[1]):  # ufunc.at is quick along one axis only
+        np.add.at(into[:, column], rows, values[:, column])
 
 
 def maximum_demand(demand: pd.DataFrame, meters: pd.DataFrame, month: Month) -> dict[str, int | None]:

@@ -20,12 +20,12 @@ Found = TypeVar("Found")
 class Aligned:
     """Rows of a block beside their places among the wanted; ``take`` and ``put`` are the same as slices where possible.
 
-    strangers: keys that nobody wanted, in order of rows.
+    outside: the keys that nobody wanted, in order of rows.
     """
 
     rows: Index
     places: Index
-    strangers: list[str]
+    outside: pa.StringArray
     take: Rows
     put: Rows
 
@@ -43,12 +43,12 @@ class Aligned:
             rows = at[places]
         stranger = np.ones(len(found), np.bool_)
         stranger[rows] = False
-        return cls(rows, places, found[stranger].tolist(), stretch(rows), stretch(places))
+        return cls(rows, places, keys.filter(pa.array(stranger)), stretch(rows), stretch(places))
 
     def only(self, wanted: BoolArray) -> Aligned:
         """Some of the pairs; wanted: one entry a pair."""
         rows, places = self.rows[wanted], self.places[wanted]
-        return Aligned(rows, places, [], stretch(rows), stretch(places))
+        return Aligned(rows, places, self.outside, stretch(rows), stretch(places))
 
 
 class Kept(Generic[Found]):

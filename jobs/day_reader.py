@@ -185,7 +185,7 @@ class DayReader:
         for place, curve in enumerate(self._curves["positions"].of(day)):
             find = partial(_positions, curve.keys, parties, users, active)
             found = self._positions.of(place, curve.keys["participant_id"], roster, find)
-            strangers += found.all.strangers
+            strangers += found.all.outside.to_pylist()
             present[found.all.put] = True
             if curve.has_missing:
                 holed[found.all.put] = is_missing(curve.values[found.all.take]).any(axis=1)
@@ -207,7 +207,7 @@ class DayReader:
         for place, curve in enumerate(self._curves["contract_curves"].of(day)):
             keys = curve.keys["contract_id"]
             found = self._contracts.of(place, keys, roster, partial(Aligned.of, keys, ids))
-            strangers += found.strangers
+            strangers += found.outside.to_pylist()
             present[found.put] = True
             quantity = curve.values[found.take]
             if curve.has_missing:

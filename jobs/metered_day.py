@@ -73,7 +73,7 @@ class _Block:
     starts: Index
     holders: Index
     whole: BoolArray
-    strangers: list[str]
+    outside: pa.StringArray
 
 
 class MeteredDays:
@@ -105,7 +105,7 @@ class MeteredDays:
             keys = curve.keys["meter_id"]
             found = partial(_block, keys, roster, len(self._roster.users), self._expected(roster))
             block = self._kept.of(place, keys, roster, found)
-            strangers += block.strangers
+            strangers += block.outside.to_pylist()
             missing += meters.add(block, curve, give)
         for stranger in sorted(strangers):
             notes.gaps.append(Gap("unsettled_meter_readings", stranger, None))
@@ -152,7 +152,7 @@ class _Day:
         gaps: BoolArray | None = None
         if curve.has_missing:
             missing = is_missing(wh)
-            gaps = missing.any(axis=1)
+            gaps = np.asarray(missing.any(axis=1))
             wh[missing] = 0
         touched = NO_ROWS if gaps is None else block.participant[gaps]
         self._seen[block.seen] = True
@@ -251,7 +251,7 @@ def _block(keys: pa.StringArray, roster: DayRoster, users: int, expected: IntArr
         starts=starts,
         holders=holders,
         whole=(holders < users) & (count == expected[holders]),
-        strangers=found.strangers,
+        outside=found.outside,
     )
 
 

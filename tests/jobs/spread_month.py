@@ -74,6 +74,19 @@ def positions() -> dict[tuple[str, date], IntArray]:
     }
 
 
+def reactive() -> dict[tuple[str, str, date], IntArray]:
+    """1e-6 kvarh by meter, flow and day: M-W1 never leads, M-A2 has nothing, M-T1 lags on no day of the third week."""
+    draw = np.random.default_rng(59)
+    return {
+        (meter, flow, day): draw.integers(0, 4_000, 96) * 500
+        for meter in ("M-W1", "M-W2-a", "M-W2-b", "M-T1", "M-T2")
+        for flow in ("lagging", "leading")
+        for day in DAYS
+        if not (meter == "M-W1" and flow == "leading")
+        and not (meter == "M-T1" and flow == "lagging" and 15 <= day.day <= 21)
+    }
+
+
 def has_gap(participant: str, day: date) -> bool:
     """Whether a meter of a participant misses a quarter-hour of the day."""
     lost = {(METERS[meter][0], DAYS[number - 1]) for meter, number in GAPS | ABSENT}
@@ -107,10 +120,16 @@ def build(root: Path) -> Home:
     }
     _write(first, "meter_readings", "meter_id", changed, 6, {"quality": "measured"}, GAPS, ABSENT)
     _write(first, "positions", "participant_id", positions(), 6, {"stage": "day_ahead"})
+    for flow in ("lagging", "leading"):
+        inbox = root / flow
+        inbox.mkdir()
+        curves = {(meter, day): one for (meter, of, day), one in reactive().items() if of == flow}
+        more = {"flow": flow, "quality": "measured"}
+        _write(inbox, "reactive_readings", "meter_id", curves, 6, more, [("M-T2", 3)])
     draw = np.random.default_rng(58)
     curves = {(contract, day): draw.integers(0, 3_000, 96) * 1000 for contract in CONTRACTS for day in DAYS}
     _write(first, "contract_curves", "contract_id", curves, 6)
-    deliver_many(at, [first])
+    deliver_many(at, [first, root / "lagging", root / "leading"])
 
     second = root / "2"
     second.mkdir()

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from spread_month import BOOK, DAYS, JULY, METERS, build, has_gap, positions, readings
+from spread_month import ABSENT, BOOK, DAYS, GAPS, JULY, METERS, build, has_gap, positions, reactive, readings
 
 from jobs.accepted import DayPatch
 from jobs.consumer_use import UseCollector
+from jobs.dr_loads import read_loads
 from jobs.month_inputs import MonthInputs
+from jobs.reactive_use import reactive_energy
 from jobs.roster import ROSTER_TABLES, Roster
 from market.curves import MISSING
 from market.money import IntArray, OverflowBoundError
@@ -233,3 +235,42 @@ def test_a_missing_value_stays_missing_in_every_block(spread_home: Home, roster:
     assert (market.use[row] == MISSING).all()
     assert not (np.delete(market.use, row, axis=0) == MISSING).any()
     assert settle_day(replace(market)).system.use is None
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1 << 40])
+def test_reactive_energy_is_the_sum_of_both_flows_of_all_meters(
+    spread_home: Home, roster: Roster, rows: int
+) -> None:
+    """T1 lacks a week of its lagging flow, T2 one quarter-hour; A2 has no reading and is left out."""
+    found = reactive_energy(spread_home, JULY, roster, CONSUMERS, None, block_rows=rows)
+    drawn = reactive()
+
+    def varh(*meters: str) -> int:
+        return sum(
+            int(((one * METERS[meter][1] + 500) // 1000).sum())
+            for (meter, _, _), one in drawn.items()
+            if meter in meters
+        )
+
+    assert found == {"W1": varh("M-W1"), "W2": varh("M-W2-a", "M-W2-b"), "T1": None, "T2": None}
+
+
+@pytest.mark.parametrize("rows", [1, 4, 1 << 40])
+def test_the_load_of_who_responds_is_that_of_its_meters_wherever_they_stand(
+    spread_home: Home, rows: int
+) -> None:
+    people = ("W2", "W3", "W4", "W5")
+    book = read_loads(spread_home, people, date(2022, 6, 29), JULY.after, None, block_rows=rows)
+    for row, who in enumerate(people):
+        for number, day in enumerate(book.dates):
+            kw = book.kw[row, number]
+            if day < JULY.first or (who == "W5" and day < date(2022, 7, 15)):
+                assert np.isnan(kw).all(), (who, day)
+                continue
+            meters = [meter for meter, (owner, *_) in METERS.items() if owner == who]
+            lost = {DAYS[number - 1] for meter, number in ABSENT if meter in meters}
+            holed = {DAYS[number - 1] for meter, number in GAPS if meter in meters}
+            expected = np.where(day in lost, np.nan, wh_of(who, day) / 250)
+            if day in holed:
+                expected[29] = np.nan
+            assert np.array_equal(kw, expected, equal_nan=True), (who, day)
