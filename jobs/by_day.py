@@ -11,6 +11,8 @@ from datetime import date
 from queue import SimpleQueue
 from typing import TypeVar
 
+import pyarrow as pa
+
 Reader = TypeVar("Reader")
 Result = TypeVar("Result")
 WORKERS = os.cpu_count() or 1
@@ -29,6 +31,9 @@ def by_day(
     raised where its result is due.
     """
     with ExitStack() as stack:
+        stack.callback(
+            pa.default_memory_pool().release_unused
+        )  # what Arrow keeps for a next day that does not come
         count = min(WORKERS if workers is None else workers, len(days))
         readers = [stack.enter_context(reader()) for _ in range(count)]
         if count < 2:

@@ -108,12 +108,14 @@ class RowGroups:
         if opened.metadata.row_group(group).num_rows <= rows:
             yield self.read(file, group, 0, wanted)
             return
-        start = 0
-        for batch in opened.iter_batches(rows, row_groups=[group], columns=list(wanted), use_threads=False):
-            places = np.arange(start, start + batch.num_rows)
-            start += batch.num_rows
-            table = pa.Table.from_batches([batch])
-            yield self._part(Source(self._home, file, group, len(places), places), table)
+        start, how = 0, {"row_groups": [group], "columns": list(wanted), "use_threads": False}
+        # A file that was read by batches holds on to what it decoded last, so it is opened for this alone.
+        with pq.ParquetFile(self._home.curves / file.path, metadata=opened.metadata) as once:
+            for batch in once.iter_batches(rows, **how):
+                places = np.arange(start, start + batch.num_rows)
+                start += batch.num_rows
+                table = pa.Table.from_batches([batch])
+                yield self._part(Source(self._home, file, group, len(places), places), table)
 
     def _part(self, source: Source, read: pa.Table) -> Part:
         values, has_missing = np.empty((0, PERIODS), dtype=np.int64), False
