@@ -33,7 +33,7 @@ from settlement.corrections import Brought
 from settlement.findings import Finding
 from settlement.lines import Lines
 from settlement.month import MonthSettlement
-from settlement.retail.use import ConsumerUse
+from settlement.retail.use import UseTotals
 
 CONTRACT_RECORDS = "contract_records"
 FUND = "demand_response_fund"
@@ -58,7 +58,7 @@ class AuditedMonth:
     records: Mapping[str, pd.DataFrame]
     result: MonthSettlement
     response: MonthResponse
-    use: ConsumerUse | None
+    use: UseTotals | None
     contract_wh: Mapping[str, int | None]
     days: Sequence[DaySums]
     brought: Sequence[Brought]
@@ -161,12 +161,9 @@ def looked_at(audited: AuditedMonth, profile: RuleProfile) -> dict[str, int | No
 def accounts(audited: AuditedMonth) -> list[Account]:
     """Everyone with a record in the month, by id."""
     month, use = audited.roster.month, audited.use
+    energy = {} if use is None else use.active_wh
     history = histories(audited.records["participants"], month)
     metered = set(valid_in(audited.records["meters"], month)["participant_id"])
-    energy: dict[str, int] = {}
-    if use is not None:
-        whole = zip(use.participants, use.energy.sum(axis=1).tolist(), use.incomplete, strict=True)
-        energy = {who: wh for who, wh, gap in whole if not gap}
     return [
         Account(
             who,

@@ -40,7 +40,7 @@ from settlement.retail.books import Suppliers, with_bills
 from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
 from settlement.retail.packages import Certificates, Choice, Package
 from settlement.retail.tariffs import Tariff, TariffBook
-from settlement.retail.use import ConsumerUse, Customer, Span
+from settlement.retail.use import ConsumerUse, Customer, Span, UseTotals
 from warehouse.home import Home
 from warehouse.run_tables import GREEN_CERTIFICATES
 from warehouse.runs import Run
@@ -77,7 +77,7 @@ class ConsumerMonth:
         self._terms: dict[tuple[Any, ...], Customer] = {}
         self._odd: list[Finding] = []
         self.certificates: list[tuple[str, Certificates | None]] = []
-        self.use: ConsumerUse | None = None  # once billed
+        self.use: UseTotals | None = None  # once billed
 
     @cached_property
     def collector(self) -> UseCollector | None:
@@ -121,7 +121,7 @@ class ConsumerMonth:
             ),
             difference,
         )
-        self.use, spans = use, self._spans()
+        self.use, spans = UseTotals.of(use), self._spans()
         lacks: list[Lack] = []
         used: set[Tariff] = set()
         charged: set[str] = set()

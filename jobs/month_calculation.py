@@ -152,12 +152,15 @@ def calculate(
     del settled  # bills rest on none of it, and they need the memory
     hand_back_memory()
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference, take)
+    gaps, contract_wh = inputs.findings(), inputs.contract_wh
+    del inputs, consumers.collector  # they hold the use of every consumer and day
+    hand_back_memory()
     missing = _missing_lines(result)
     closed = not missing and not {"pool_without_key", "fund_unknown"} & {
         one.code for one in (*result.findings, *bill_findings)
     }
     audited = AuditedMonth(
-        roster, records, result, response, consumers.use, inputs.contract_wh, days, brought, closed
+        roster, records, result, response, consumers.use, contract_wh, days, brought, closed
     )
     findings = (
         *result.findings,
@@ -166,7 +169,7 @@ def calculate(
         *trade_findings,
         *clearing_findings(home, month, records, rules_used, as_of),
         *roster.findings(),
-        *inputs.findings(),
+        *gaps,
         *readings.findings,
         *register_findings(roster, by_register),
         *response.findings,

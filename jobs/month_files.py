@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from settlement.corrections import Brought, differences, moved
 from settlement.findings import Finding, Severity
 from settlement.lines import Lines
 from settlement.month import MonthSettlement
+from settlement.postings import Postings
 from settlement.purchases import StageTotals, by_stage
 from warehouse import run_tables, runs
 from warehouse.daily_file import DAILY, DailyFile
@@ -54,23 +55,26 @@ def compute_run(
         checked.append(done.readings.checked)
     _, matrix = basis.rules.settled
     result, response, findings = done.result, done.response, done.findings
-    made: dict[str, Callable[[], pa.Table]] = {
-        "lines.parquet": lambda: run_tables.lines_table(result.lines, matrix),
-        "postings.parquet": lambda: run_tables.postings_table(result.postings, run_id),
-        run_tables.ACCOUNTS: lambda: run_tables.accounts_table(result.accounts),
-        "baseline.parquet": lambda: run_tables.baseline_table(response.baselines),
-        "response.parquet": lambda: run_tables.response_table(response.responses),
-        "allocation.parquet": lambda: run_tables.allocation_table(response.allocations),
-        "interprovincial.parquet": lambda: run_tables.interprovincial_table(result.purchases),
-        ESTIMATES: lambda: estimates_table(done.readings.estimates),
-        run_tables.GREEN_CERTIFICATES: lambda: run_tables.certificates_table(done.certificates),
-        "findings.parquet": lambda: run_tables.findings_table(findings, run_id),
-        CORRECTIONS: lambda: differences_table(basis.brought()),
-        run_tables.AUDIT: lambda: run_tables.audit_table(done.looked_at),
+    lines, postings = Lines.of(result.lines), Postings.of(result.postings)
+    made: dict[str, Iterable[pa.Table]] = {
+        "lines.parquet": (run_tables.lines_table(part, matrix) for part in run_tables.in_groups(lines)),
+        "postings.parquet": (
+            run_tables.postings_table(part, run_id) for part in run_tables.in_groups(postings)
+        ),
+        run_tables.ACCOUNTS: [run_tables.accounts_table(result.accounts)],
+        "baseline.parquet": [run_tables.baseline_table(response.baselines)],
+        "response.parquet": [run_tables.response_table(response.responses)],
+        "allocation.parquet": [run_tables.allocation_table(response.allocations)],
+        "interprovincial.parquet": [run_tables.interprovincial_table(result.purchases)],
+        ESTIMATES: [estimates_table(done.readings.estimates)],
+        run_tables.GREEN_CERTIFICATES: [run_tables.certificates_table(done.certificates)],
+        "findings.parquet": [run_tables.findings_table(findings, run_id)],
+        CORRECTIONS: [differences_table(basis.brought())],
+        run_tables.AUDIT: [run_tables.audit_table(done.looked_at)],
     }
-    with ThreadPoolExecutor(1, "tables") as disk:  # one table is written while the next is made
+    with ThreadPoolExecutor(2, "tables") as disk:
         written = {
-            name: disk.submit(run_tables.write_table, make(), folder / name) for name, make in made.items()
+            name: disk.submit(run_tables.write_groups, tables, folder / name) for name, tables in made.items()
         }
     rows = {name: one.result() for name, one in written.items()}
     rows[DAILY] = daily.rows

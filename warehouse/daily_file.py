@@ -92,8 +92,11 @@ def _tables(series: Iterable[DailySeries]) -> Iterable[pa.Table]:
     for single, run in groupby(series, key=lambda one: one.quantity.size == 1):
         if single:
             yield _singles(list(run))
-        else:
-            yield from map(_of_series, run)
+            continue
+        for one in run:
+            at_a_time = max(ROWS_A_GROUP // max(len(one.days), 1), 1)
+            for first in range(0, len(one.participants), at_a_time):
+                yield _of_series(one, slice(first, first + at_a_time))
 
 
 def _singles(series: Sequence[DailySeries]) -> pa.Table:
@@ -112,18 +115,19 @@ def _singles(series: Sequence[DailySeries]) -> pa.Table:
     )
 
 
-def _of_series(one: DailySeries) -> pa.Table:
-    rows, days = one.quantity.shape
-    missing = one.missing.ravel()
+def _of_series(one: DailySeries, part: slice) -> pa.Table:
+    """The rows of some participants."""
+    rows, days = one.quantity[part].shape
+    missing = one.missing[part].ravel()
     gaps = missing if missing.any() else None
     dates = np.tile(np.array(one.days, dtype="datetime64[D]"), rows)
     return pa.table(
         [
-            coded(np.repeat(np.arange(rows), days), one.participants),
+            coded(np.repeat(np.arange(rows), days), one.participants[part]),
             coded(np.zeros(rows * days, np.int64), [one.charge_code]),
             pa.array(dates, pa.date32()),
-            decimals(one.quantity.ravel(), ENERGY, gaps),
-            decimals(one.nano.ravel(), EXACT_AMOUNT, gaps),
+            decimals(one.quantity[part].ravel(), ENERGY, gaps),
+            decimals(one.nano[part].ravel(), EXACT_AMOUNT, gaps),
         ],
         schema=SCHEMA,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -39,6 +40,7 @@ EXACT_AMOUNT = pa.decimal128(38, 9)
 SHARE = pa.decimal128(7, 6)
 POWER = pa.decimal128(18, 3)
 GREEN = pa.decimal128(28, 10)
+Columns = TypeVar("Columns", Lines, Postings)
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 HEX_PLACES = [place for place in range(36) if place not in (8, 13, 18, 23)]  # of an id as text
 
@@ -246,9 +248,24 @@ def audit_table(looked_at: Mapping[str, int | None]) -> pa.Table:
 
 def write_table(table: pa.Table, path: Path) -> int:
     """Write one file with fixed options (same rows, same bytes); returns the number of rows."""
-    with writer(table.schema, path) as file:
-        file.write_table(table.replace_schema_metadata(METADATA), row_group_size=ROWS_A_GROUP)
-    return int(table.num_rows)
+    return write_groups([table], path)
+
+
+def write_groups(tables: Iterable[pa.Table], path: Path) -> int:
+    """The same from tables of ROWS_A_GROUP rows one after the other (the last may be shorter), at least one."""
+    with ExitStack() as stack:
+        file, rows = None, 0
+        for table in tables:
+            file = file or stack.enter_context(writer(table.schema, path))
+            file.write_table(table.replace_schema_metadata(METADATA), row_group_size=ROWS_A_GROUP)
+            rows += table.num_rows
+    return rows
+
+
+def in_groups(every: Columns) -> Iterator[Columns]:
+    """Lines or postings in parts for ``write_groups``."""
+    for first in range(0, max(len(every), 1), ROWS_A_GROUP):
+        yield every[first : first + ROWS_A_GROUP]
 
 
 def writer(schema: pa.Schema, path: Path) -> Any:

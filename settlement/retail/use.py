@@ -98,6 +98,21 @@ class ConsumerUse:
         return gaps
 
 
+@dataclass(frozen=True)
+class UseTotals:
+    """What is left of a month's use once it is billed. active_wh: of those whose days are complete."""
+
+    active_wh: Mapping[str, int]
+    reactive_varh: Mapping[str, int | None]
+    demand_w: Mapping[str, int | None]
+
+    @classmethod
+    def of(cls, use: ConsumerUse) -> UseTotals:
+        """The totals of every consumer."""
+        whole = zip(use.participants, use.periods.sum(axis=(1, 2)).tolist(), use.incomplete, strict=True)
+        return cls({who: wh for who, wh, gap in whole if not gap}, use.reactive_varh, use.demand_w)
+
+
 def levelled(
     participants: Sequence[str], energy: IntArray, difference: Mapping[str, int | None]
 ) -> IntArray | None:
