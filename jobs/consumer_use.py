@@ -48,7 +48,8 @@ class UseCollector:
         self._linked = np.array([who in linked for who in self.participants], np.bool_)
         self._timed = np.array([who in timed for who in self.participants], np.bool_)
         shape = (len(self.participants), len(self.days))
-        self.periods = np.zeros((*shape, len(PERIOD_NAMES)), np.int64)
+        # A plane a period: those of whom only the flat one counts never touch the memory of the others.
+        self.periods = np.zeros((len(PERIOD_NAMES), *shape), np.int64).transpose(1, 2, 0)
         self.missing = np.zeros(shape, np.bool_)
         self.spot = {stage: np.zeros(shape, np.int64) for stage in SPOT}
         self.spot_missing = {stage: np.zeros(shape, np.bool_) for stage in SPOT}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -33,6 +33,7 @@ from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
 from settlement.audit.closing import DaySums
 from settlement.corrections import Brought
+from settlement.day import DaySettlement
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
 from settlement.lines import Lines
@@ -146,10 +147,9 @@ def calculate(
         if keep_days is not None:
             keep_days(series)
 
-    result = settle_month(parties, settled, trades, amounts, rules, matrix, openings, facts, brought)
+    result = settle_month(parties, _let_go(settled), trades, amounts, rules, matrix, openings, facts, brought)
     take(result.daily)
     result = replace(result, daily=())
-    del settled  # bills rest on none of it, and they need the memory
     hand_back_memory()
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference, take)
     gaps, contract_wh = inputs.findings(), inputs.contract_wh
@@ -191,6 +191,12 @@ def calculate(
         tuple(consumers.certificates),
         looked_at(audited, rules_used),
     )
+
+
+def _let_go(days: list[DaySettlement]) -> Iterator[DaySettlement]:
+    """The days one by one, out of the list: who takes them decides how long they stay in memory."""
+    while days:
+        yield days.pop(0)
 
 
 def calculate_basis(

@@ -13,7 +13,7 @@ from market.money import INT64_MAX, NANO_PER_FEN, IntArray, OverflowBoundError, 
 from market.profiles import ChargeMatrix, ProvincialRules
 from market.sharing import KeyName
 from market.tables import ParticipantKind
-from settlement.day import Amounts, BoolArray, DaySettlement, System
+from settlement.day import Amounts, BoolArray, DaySettlement, System, without_parties
 from settlement.facts import NO_FACTS, MonthFacts
 from settlement.findings import Finding
 from settlement.lines import Known, Line, Lines
@@ -49,7 +49,7 @@ class Book:
         facts: MonthFacts = NO_FACTS,
     ) -> None:
         self.parties, self.rules, self.matrix, self.facts = parties, rules, matrix, facts
-        self.days = settled
+        self.days = [without_parties(day) for day in settled]
         self.dates = tuple(day.day for day in settled)
         everyone = (*parties.users, *parties.generators)
         self.users = {

@@ -79,6 +79,12 @@ class DaySettlement:
     keys: Mapping[str, Deviation] = field(default_factory=dict)
 
 
+def without_parties(day: DaySettlement) -> DaySettlement:
+    """The province's day alone: what users and contracts come to is elsewhere by then, and large."""
+    nothing = Amounts(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    return replace(day, users={}, contract=nothing, net_contract=None)
+
+
 def settle_day(market: MarketDay, *, positive_deviation: bool = False) -> DaySettlement:
     """Energy, contract, capacity, loss and the day-ahead mismatch of one day.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from market.profiles import ChargeMatrix
 from settlement.lines import Line, Lines, sums_by
-from settlement.postings import Posting, Postings, distinct, texts, turns
+from settlement.postings import Block, Posting, Postings, distinct, texts, turns
 
 __all__ = [
     "Balance",
@@ -72,12 +72,16 @@ def post(lines: Iterable[Line], movements: Sequence[Movement], matrix: ChargeMat
     return Postings.joined(
         [
             Postings(
-                turns(own, clearing),
-                turns(who, nobody),
-                turns(codes, codes),
-                np.tile(sides, len(posted)),
-                turns(posted.amount.values, -posted.amount.values),
-                turns(who, who),
+                (
+                    Block(
+                        turns(own, clearing),
+                        turns(who, nobody),
+                        turns(codes, codes),
+                        np.tile(sides, len(posted)),
+                        turns(posted.amount.values, -posted.amount.values),
+                        turns(who, who),
+                    ),
+                )
             ),
             _moved(movements, matrix),
         ]
@@ -105,10 +109,11 @@ def balances(
     before: accounts that earlier postings of the month have moved already.
     """
     movement: dict[str, int] = defaultdict(int, {one.account: one.movement_fen for one in before})
-    of = Postings.of(postings)
-    accounts, places = distinct(of.account)
-    for account, fen in zip(accounts, sums_by(places, of.amount_fen, len(accounts)).tolist(), strict=True):
-        movement[account] += fen
+    for block in Postings.of(postings).blocks:
+        accounts, places = distinct(block.account)
+        sums = sums_by(places, block.amount_fen, len(accounts)).tolist()
+        for account, fen in zip(accounts, sums, strict=True):
+            movement[account] += fen
     names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}
     names |= openings.keys()
     return [

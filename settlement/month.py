@@ -74,8 +74,8 @@ def settle_month(
     into this one. Raises LedgerNotBalancedError when the books do
     not close (the run fails closed), OverflowBoundError past int64, ValueError for a pool without any key.
     """
-    settled = list(days)
-    book = Book(parties, settled, rules, matrix, facts)
+    book = Book(parties, list(days), rules, matrix, facts)
+    settled = book.days
     direct = direct_charges(book)
     lines = Lines.joined([direct.lines])
     daily, findings = [*direct.daily], [*trades.findings, *direct.findings]

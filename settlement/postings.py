@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -26,9 +27,8 @@ class Posting(NamedTuple):
     subject: str
 
 
-@dataclass(frozen=True, eq=False)
-class Postings(Sequence[Posting]):
-    """Postings as columns, one entry a posting."""
+class Block(NamedTuple):
+    """Some postings as columns, one entry a posting."""
 
     account: Texts
     participant_id: Texts
@@ -37,6 +37,17 @@ class Postings(Sequence[Posting]):
     amount_fen: IntArray
     subject: Texts
 
+    def part(self, rows: slice) -> Block:
+        """Some of them."""
+        return Block._make(column[rows] for column in self)
+
+
+@dataclass(frozen=True, eq=False)
+class Postings(Sequence[Posting]):
+    """Postings in blocks, so that joining two lots copies neither."""
+
+    blocks: tuple[Block, ...]
+
     @classmethod
     def of(cls, postings: Iterable[Posting]) -> Postings:
         """Any postings as columns, in their order."""
@@ -44,40 +55,51 @@ class Postings(Sequence[Posting]):
             return postings
         rows = list(postings)
         return cls(
-            texts([row.account for row in rows]),
-            texts([row.participant_id for row in rows]),
-            texts([row.charge_code for row in rows]),
-            texts([row.side for row in rows]),
-            np.array([row.amount_fen for row in rows], np.int64),
-            texts([row.subject for row in rows]),
+            (
+                Block(
+                    texts([row.account for row in rows]),
+                    texts([row.participant_id for row in rows]),
+                    texts([row.charge_code for row in rows]),
+                    texts([row.side for row in rows]),
+                    np.array([row.amount_fen for row in rows], np.int64),
+                    texts([row.subject for row in rows]),
+                ),
+            )
         )
 
     @classmethod
     def joined(cls, parts: Iterable[Iterable[Posting]]) -> Postings:
         """Several lots one after the other."""
-        every = [cls.of(part) for part in parts]
-        return cls(*(np.concatenate([getattr(one, name) for one in every]) for name in Posting._fields))
+        return cls(tuple(block for part in parts for block in cls.of(part).blocks))
 
     @property
     def total_fen(self) -> int:
         """Sum over all, which a closed run has at zero."""
-        return wide_sum(self.amount_fen)
+        return sum(wide_sum(block.amount_fen) for block in self.blocks)
 
     def __len__(self) -> int:
-        return len(self.amount_fen)
+        return sum(len(block.amount_fen) for block in self.blocks)
 
     def __iter__(self) -> Iterator[Posting]:
-        columns = (getattr(self, name).tolist() for name in Posting._fields)
-        return map(Posting._make, zip(*columns, strict=True))
+        for block in self.blocks:
+            yield from map(Posting._make, zip(*(column.tolist() for column in block), strict=True))
 
     @overload
     def __getitem__(self, place: int) -> Posting: ...
     @overload
     def __getitem__(self, place: slice) -> Postings: ...
     def __getitem__(self, place: int | slice) -> Posting | Postings:
-        if isinstance(place, slice):
-            return Postings(*(getattr(self, name)[place] for name in Posting._fields))
-        return next(iter(self[range(len(self))[place] :][:1]))
+        if isinstance(place, int):
+            return next(iter(self[range(len(self))[place] :]))
+        first, after, step = place.indices(len(self))
+        if step != 1:
+            return Postings.of(list(islice(self, first, after, step)))
+        found, start = [], 0
+        for block in self.blocks:
+            rows = slice(max(first - start, 0), max(after - start, 0))
+            found.append(block.part(rows))
+            start += len(block.amount_fen)
+        return Postings(tuple(block for block in found if len(block.amount_fen)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

@@ -23,7 +23,7 @@ from settlement.findings import Finding
 from settlement.interprovincial import WH_PER_MWH
 from settlement.ledger import Balance
 from settlement.lines import NOT_MEASURED, Line, Lines, optional
-from settlement.postings import Posting, Postings
+from settlement.postings import Block, Posting, Postings
 from settlement.purchases import Purchase
 from settlement.retail.packages import Certificates
 
@@ -189,15 +189,19 @@ def ids5(run_id: UUID, names: Iterable[str]) -> pa.Array:
 
 def postings_table(postings: Iterable[Posting], run_id: UUID) -> pa.Table:
     """posting_id, account, participant_id, charge_code, amount_cny (debit positive)."""
-    of = Postings.of(postings)
-    grain = zip(of.charge_code.tolist(), of.subject.tolist(), of.side.tolist(), strict=True)
+    blocks = [_postings_of(block, run_id) for block in Postings.of(postings).blocks]
+    return pa.concat_tables(blocks or [_postings_of(block, run_id) for block in Postings.of([]).blocks])
+
+
+def _postings_of(block: Block, run_id: UUID) -> pa.Table:
+    grain = zip(block.charge_code.tolist(), block.subject.tolist(), block.side.tolist(), strict=True)
     return pa.table(
         {
             "posting_id": ids5(run_id, (f"posting|{code}|{subject}|{side}" for code, subject, side in grain)),
-            "account": pa.array(of.account, pa.string()),
-            "participant_id": pa.array(of.participant_id, pa.string()),
-            "charge_code": pa.array(of.charge_code, pa.string()),
-            "amount_cny": decimals(of.amount_fen, AMOUNT),
+            "account": pa.array(block.account, pa.string()),
+            "participant_id": pa.array(block.participant_id, pa.string()),
+            "charge_code": pa.array(block.charge_code, pa.string()),
+            "amount_cny": decimals(block.amount_fen, AMOUNT),
         }
     )
 

@@ -112,10 +112,14 @@ def _by_name(lines: Lines) -> dict[str, int]:
 
 
 def _by_participant(postings: Postings) -> dict[str, int]:
-    own = np.array([who is not None for who in postings.participant_id.tolist()], np.bool_)
-    names, places = distinct(postings.participant_id[own])
-    sums = sums_by(places, postings.amount_fen[own], len(names))
-    return dict(zip(names, sums.tolist(), strict=True))
+    found: dict[str, int] = defaultdict(int)
+    for block in postings.blocks:
+        own = np.array([who is not None for who in block.participant_id.tolist()], np.bool_)
+        names, places = distinct(block.participant_id[own])
+        sums = sums_by(places, block.amount_fen[own], len(names))
+        for who, fen in zip(names, sums.tolist(), strict=True):
+            found[who] += fen
+    return found
 
 
 def allocation_closes(
