@@ -1,13 +1,13 @@
 """Reading curves block by block: a date of a table as several ``CurveDay``s of a bounded number of rows.
 
 ``curve_days`` has days in memory; where a day of a province is too much, the parts of a day (row groups of city
-files) come one after another, decoded when they are asked for. Only a day that a revision touches is merged by key
-first and stands in memory as a whole.
+files) come one after another, decoded when they are asked for. Where a revision touches a day, the parts that share a
+key are merged first and stand in memory together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
 from types import TracebackType
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from warehouse.curve_files import has_quality, key_columns
 from warehouse.curve_groups import Plan, RowGroups, curve_definition
-from warehouse.curve_parts import Part, newest_win
+from warehouse.curve_parts import File, Part, newest_win, sharing_keys
 from warehouse.curves import CurveDay, assembled
 from warehouse.home import Home
 
@@ -33,7 +33,8 @@ class CurveBlocks:
     def __init__(self, home: Home, table: str, plan: Plan, rows: int = BLOCK_ROWS) -> None:
         self._definition = curve_definition(table)
         quality = ["quality"] if has_quality(self._definition) else []
-        self._wanted = [*key_columns(self._definition), *quality, "values"]
+        self._keys = key_columns(self._definition)
+        self._wanted = [*self._keys, *quality, "values"]
         self._plan, self._rows = plan, rows
         self._stack = ExitStack()
         self._groups = RowGroups(home, self._definition, self._stack)
@@ -61,12 +62,21 @@ class CurveBlocks:
         found = [
             (file, group) for file in self._plan.files if (group := self._groups.group(file, day)) is not None
         ]
-        if any(file.revised for file, _ in found):
-            read = [self._groups.read(file, group, 0, self._wanted) for file, group in found]
-            yield from (part for part in newest_win(read) if part.source.rows)
-            return
+        merged = self._merged(found) if any(file.revised for file, _ in found) else {}
         for file, group in found:
-            yield from self._groups.batches(file, group, self._wanted, self._rows)
+            if file.path not in merged:
+                yield from self._groups.batches(file, group, self._wanted, self._rows)
+            elif merged[file.path].source.rows:
+                yield merged.pop(file.path)
+
+    def _merged(self, found: Sequence[tuple[File, int]]) -> dict[str, Part]:
+        """By file the parts that have a key in common with another, the newest of each key winning."""
+        keys = [self._groups.read(file, group, 0, self._keys) for file, group in found]
+        shared = [one for one, shares in zip(found, sharing_keys(keys), strict=True) if shares]
+        parts = [self._groups.read(file, group, 0, self._wanted) for file, group in shared]
+        if parts:
+            parts = newest_win(parts)
+        return {file.path: part for (file, _), part in zip(shared, parts, strict=True)}
 
 
 def _grouped(parts: Iterator[Part], rows: int) -> Iterator[list[Part]]:

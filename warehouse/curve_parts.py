@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,6 +153,16 @@ def quality_places(text: str) -> NDArray[np.int64]:
 
 def _letters(text: str) -> NDArray[Any]:
     return np.array(list(text))
+
+
+def sharing_keys(parts: Sequence[Part]) -> list[bool]:
+    """For each part of one date, whether another part has one of its keys; only such parts have to be merged."""
+    codes = pc.dictionary_encode(
+        pa.concat_arrays([_key_text(part.keys) for part in parts])
+    ).indices.to_numpy()
+    several = np.bincount(codes)[codes] > 1
+    bounds = np.cumsum([0, *(part.source.rows for part in parts)]).tolist()
+    return [bool(several[first:after].any()) for first, after in pairwise(bounds)]
 
 
 def newest_win(parts: list[Part]) -> list[Part]:
