@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import groupby
 
 import pandas as pd
 
@@ -66,7 +67,7 @@ def settle_events(
     use_wh: Mapping[str, int | None],
     openings: Mapping[str, int],
 ) -> MonthResponse:
-    """Settle every event of the month; ``inputs`` has been streamed and kept the event days.
+    """Settle every event of the month; ``inputs`` has been streamed; it reads the event days again.
 
     use_wh: the month's energy by payer, None where it is not known. openings: fen by account, for what funds hold.
     """
@@ -99,10 +100,14 @@ def _settled(
     first, last = min(events.days), max(events.days)
     book = read_loads(home, events.metered(), first - LOOK_BACK, last + timedelta(days=1), as_of)
     counterfactual = Counterfactual(home, rules, roster, events.tables["rota"], as_of)
-    return [
-        settle_one(event, events, book, inputs.kept[event.date], roster, rules, findings, counterfactual)
-        for event in events.events
-    ]
+    settled = []
+    for day, of_day in groupby(events.events, key=lambda event: event.date):
+        market = inputs.market(day)  # read again: kept, every event day would hold everybody's curves
+        settled += [
+            settle_one(event, events, book, market, roster, rules, findings, counterfactual)
+            for event in of_day
+        ]
+    return settled
 
 
 def record_event(

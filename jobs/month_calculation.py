@@ -114,7 +114,6 @@ def calculate(
         rules,
         trades.imports,
         as_of,
-        keep=events.days,
         accepted=readings.accepted,
         watch=None if consumers.collector is None else consumers.collector.watch,
         unified=unified,
@@ -131,7 +130,6 @@ def calculate(
     response = settle_events(
         home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
     )
-    inputs.kept.clear()
     hand_back_memory()
     by_hand = adjustments(
         valid_in(records["manual_adjustments"], month),

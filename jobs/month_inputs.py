@@ -7,6 +7,7 @@ never zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
@@ -39,7 +40,7 @@ class MonthInputs:
 
     span_energy[s, i], span_measured[s, i]: Wh of roster.metered[i] in the s-th span of the roster, and of it by
     measured readings; span_incomplete where a reading of it is missing. energy, measured, incomplete: of the month.
-    kept[day]: everybody's curves of the days in ``keep``. only: stream this day of the month alone.
+    only: stream this day of the month alone.
     accepted: what the run settles in the place of raw readings. watch: is called for several days at once.
     unified: the user prices of a month that is corrected; a correction never changes them (market.md B.11).
     workers, block_rows: nothing but time and memory depends on them.
@@ -53,7 +54,6 @@ class MonthInputs:
         rules: ProvincialRules,
         imports: Mapping[tuple[str, date], IntArray],
         as_of: datetime | None,
-        keep: frozenset[date] = frozenset(),
         only: date | None = None,
         accepted: Accepted | None = None,
         watch: Watch | None = None,
@@ -66,7 +66,7 @@ class MonthInputs:
         self._terms = MonthTerms(
             home, roster, rules, imports, plans, accepted or {}, watch, unified, block_rows
         )
-        self._keep, self._workers = keep, workers
+        self._workers = workers
         self.roster = roster
         shape = (len(roster.spans), len(roster.metered))
         self.span_energy, self.span_measured = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -74,7 +74,6 @@ class MonthInputs:
         self._meter_energy = [np.zeros(len(span.meter_ids), np.int64) for span in roster.spans]
         self._meter_incomplete = [np.zeros(len(span.meter_ids), np.bool_) for span in roster.spans]
         self._contract_wh: dict[int, tuple[IntArray, np.ndarray]] = {}  # by span, of the days seen
-        self.kept: dict[date, MarketDay] = {}
         self._notes = MonthNotes()
 
     @property
@@ -107,20 +106,22 @@ class MonthInputs:
         """Every day of the month in order, or the one day asked for, with everybody's curves."""
         for day, (market, tally) in self._each(DayReader.market):
             self._take(day, tally)
-            if day in self._keep:
-                self.kept[day] = market
             yield market
+
+    def market(self, day: date) -> MarketDay:
+        """One day again with everybody's curves, as it was settled; nothing is noted a second time."""
+        with DayReader(replace(self._terms, watch=None)) as reader:
+            return reader.market(day)[0]
 
     def settled(self, *, positive_deviation: bool = False) -> Iterator[DaySettlement]:
         """Every day settled, in order, block by block: memory does not grow with users.
 
-        positive_deviation: as in ``settle_day``. It needs everybody's curves of a day at once, as days in ``keep`` do.
+        positive_deviation: as in ``settle_day``, which needs everybody's curves of a day at once.
         """
-        work = partial(_settled, keep=self._keep, positive_deviation=positive_deviation)
-        for day, (settlement, market, tally) in self._each(work):
+        for day, (settlement, tally) in self._each(
+            _with_deviation if positive_deviation else DayReader.settled
+        ):
             self._take(day, tally)
-            if market is not None:
-                self.kept[day] = market
             yield settlement
 
     def prices(self) -> Iterator[tuple[date, Prices]]:
@@ -159,12 +160,6 @@ class MonthInputs:
         self._notes.add(day, tally.notes)
 
 
-def _settled(
-    reader: DayReader, day: date, *, keep: frozenset[date], positive_deviation: bool
-) -> tuple[DaySettlement, MarketDay | None, DayTally]:
-    if day in keep or positive_deviation:
-        market, tally = reader.market(day)
-        settlement = settle_day(market, positive_deviation=positive_deviation)
-        return settlement, market if day in keep else None, tally
-    settlement, tally = reader.settled(day)
-    return settlement, None, tally
+def _with_deviation(reader: DayReader, day: date) -> tuple[DaySettlement, DayTally]:
+    market, tally = reader.market(day)
+    return settle_day(market, positive_deviation=True), tally

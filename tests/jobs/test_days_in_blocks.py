@@ -158,12 +158,16 @@ def test_no_output_depends_on_the_size_of_a_block_or_the_number_of_workers(
     assert everything(spread_home, roster, block_rows=rows, workers=workers, whole=whole) == expected
 
 
-def test_days_kept_are_there_whole_beside_those_settled_in_blocks(spread_home: Home, roster: Roster) -> None:
-    month = inputs(spread_home, roster, keep=frozenset(DAYS[3:5]), block_rows=2)
-    days = list(month.settled())
-    assert list(month.kept) == list(DAYS[3:5])
-    for number, market in enumerate(month.kept.values(), start=3):
-        assert plain(settle_day(market)) == plain(days[number])
+def test_a_day_read_again_is_the_day_that_was_settled_and_adds_nothing(
+    spread_home: Home, roster: Roster
+) -> None:
+    month = inputs(spread_home, roster, accepted={PATCHED: estimate("M-W3", 70)}, block_rows=2)
+    settled = {day.day: plain(day) for day in month.settled()}
+    energy, told = month.span_energy.copy(), month.findings()
+    for day in (DAYS[3], PATCHED):
+        assert plain(settle_day(month.market(day))) == settled[day]
+    assert np.array_equal(month.span_energy, energy)
+    assert month.findings() == told
 
 
 def test_a_deviation_above_the_position_is_settled_the_same_way(spread_home: Home, roster: Roster) -> None:
