@@ -26,9 +26,10 @@ from jobs.month_trades import TRADE_TABLES, settled_trades
 from jobs.progress import Progress, silent
 from jobs.reclear import clearing_findings
 from jobs.roster import ROSTER_TABLES, Roster, valid_in
+from jobs.rules_left_open import capacity_findings, error_tariff_findings
 from market.money import scaled
 from market.periods import Month
-from market.profiles import ChargeMatrix, ProvincialRules, RuleProfile
+from market.profiles import ChargeMatrix, RuleProfile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
 from settlement.audit.closing import DaySums
@@ -178,7 +179,8 @@ def calculate(
         *missing,
         *audit_findings(audited, rules_used),
         *errors.findings,
-        *_error_tariff(month, rules, unified),
+        *error_tariff_findings(month, rules, unified),
+        *capacity_findings(roster, rules_used, not records["packages"].empty),
     )
     return Calculation(
         result,
@@ -238,22 +240,6 @@ def _openings(before: runs.Run | None, matrix: ChargeMatrix, roster: Roster) -> 
     return {
         row.account: scaled(row.closing_cny, 2) for row in accounts.itertuples() if row.account in carried
     }
-
-
-def _error_tariff(month: Month, rules: ProvincialRules, unified: UnifiedPrices | None) -> list[Finding]:
-    """What a correction under rules without a tariff of errors leaves out (market.md B.11)."""
-    if unified is None or rules.correction_pricing == "error_tariff":
-        return []
-    return [
-        Finding(
-            "error_tariff_not_applied",
-            Severity.INFORM,
-            str(month),
-            f"Every corrected quantity of {month} is priced in its own quarter-hour. The rule that adjusts the monthly "
-            "total alone for an error below 10 % of its energy is not applied: its rules say so (correction_pricing; SD25, "
-            "market.md B.11; docs/corrections.md).",
-        )
-    ]
 
 
 def _missing_lines(result: MonthSettlement) -> list[Finding]:

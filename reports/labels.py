@@ -492,6 +492,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "appeal_open": ("申诉未结", "open appeal"),
     "cancellation_too_late": ("取消晚于开始", "cancelled after the start"),
     "capacity_fee_reading": ("容量补偿口径", "how the capacity fee is counted"),
+    "capacity_rules_open": ("容量补偿规则留空", "what capacity rules leave open"),
     "error_tariff_not_applied": ("差错电价规则未应用", "tariff of errors not applied"),
     "event_cancelled": ("事件已取消", "event called off"),
     "fund_month": ("专项资金收支", "month of a fund"),
