@@ -64,12 +64,12 @@ def settle_events(
     inputs: MonthInputs,
     rules: ProvincialRules,
     as_of: datetime | None,
-    use_wh: Mapping[str, int | None],
+    bearing_wh: Mapping[str, int | None],
     openings: Mapping[str, int],
 ) -> MonthResponse:
     """Settle every event of the month; ``inputs`` has been streamed; it reads the event days again.
 
-    use_wh: the month's energy by payer, None where it is not known. openings: fen by account, for what funds hold.
+    bearing_wh: the month's use by user and non-market energy by generator, None where not known. openings: fen by account, for what funds hold.
     """
     result = MonthResponse()
     result.findings += [*cancellation_findings(events), *appeal_findings(home, events, as_of)]
@@ -80,7 +80,7 @@ def settle_events(
     for one in limited.settled:
         record_event(one, events.enrolments(one.event), roster, result)
     for pool in limited.pools:
-        _record_capacity(pool, use_wh, rules, result)
+        record_capacity(pool, bearing_wh, roster, rules, result)
     for fund in limited.funds:
         _record_income(fund, roster, max(roster.month.days()), result)
     return result
@@ -179,10 +179,14 @@ def _book_fund(settled: SettledEvent, result: MonthResponse) -> None:
     result.amounts.append(EventAmount(event.event_id, event.date, fund, "demand_response_fund", 0, net))
 
 
-def _record_capacity(
-    pool: CapacityPool, use_wh: Mapping[str, int | None], rules: ProvincialRules, result: MonthResponse
+def record_capacity(
+    pool: CapacityPool,
+    bearing_wh: Mapping[str, int | None],
+    roster: Roster,
+    rules: ProvincialRules,
+    result: MonthResponse,
 ) -> None:
-    """Fees to those enrolled; their sum to the fund, or to the payers by the rule of the residual over the month's use."""
+    """Fees to those enrolled; their sum to the fund, or to the payers by the rule of the residual over the month (ruling 26)."""
     amounts, cost = result.amounts, sum(pool.fees.values())
     for who, fen in pool.fees.items():
         amounts.append(
@@ -191,15 +195,19 @@ def _record_capacity(
     if pool.fund_id is not None:
         amounts.append(EventAmount(pool.pool_id, pool.day, pool.fund_id, "demand_response_fund", 0, cost))
         return
-    payers = list(use_wh)
-    if None in use_wh.values():
+    payers, units = list(bearing_wh), set(roster.generators)
+    if None in bearing_wh.values():
         amounts += [
             EventAmount(pool.pool_id, pool.day, who, "demand_response_charge", None, None) for who in payers
         ]
         return
     drivers = pd.DataFrame(
-        {"participant_id": payers, "consumption_wh": [wh or 0 for wh in use_wh.values()]}
-    ).assign(benefit_fen=0, nonmarket_generation_wh=0)
+        {
+            "participant_id": payers,
+            "consumption_wh": [0 if who in units else wh or 0 for who, wh in bearing_wh.items()],
+            "nonmarket_generation_wh": [wh or 0 if who in units else 0 for who, wh in bearing_wh.items()],
+        }
+    ).assign(benefit_fen=0)
     charges = allocate(cost, drivers, rule=rules.dr_residual_rule, residual_rule=rules.dr_residual_rule)
     for row in charges.itertuples():
         amounts.append(
@@ -208,7 +216,7 @@ def _record_capacity(
                 pool.day,
                 row.participant_id,
                 "demand_response_charge",
-                use_wh[row.participant_id],
+                bearing_wh[row.participant_id],
                 int(row.charge_fen),
             )
         )

@@ -54,7 +54,7 @@ def capacity_findings(pools: list[CapacityPool]) -> list[Finding]:
             pool.pool_id,
             f"Capacity fees of {pool.program_id}: {len(pool.fees)} participants, {sum(pool.fees.values()) / 100:,.2f} 元. A "
             "capability that holds for part of the month is counted by days, and the fee is shared by the rule of the "
-            "residual over the month's use; both are our reading (demand_response.md A1.1, A1.2).",
+            "residual over the month's use and non-market generation; both are our reading (demand_response.md A1.1, A1.2).",
             amount_at_stake_fen=sum(pool.fees.values()),
         )
         for pool in pools

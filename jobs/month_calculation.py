@@ -38,7 +38,7 @@ from settlement.day import DaySettlement
 from settlement.findings import Finding, Severity
 from settlement.ledger import participant_account
 from settlement.lines import Lines
-from settlement.month import MonthSettlement, month_use, settle_month
+from settlement.month import MonthSettlement, month_outside_market, month_use, settle_month
 from settlement.parties import DailySeries
 from settlement.passthrough import needs_deviation
 from settlement.retail.packages import Certificates
@@ -128,9 +128,11 @@ def calculate(
     difference = difference_by_participant(by_register)
     facts = replace(facts, register_difference=differences_by_party(difference, roster, inputs))
     openings = _openings(before, matrix, roster)
-    response = settle_events(
-        home, events, roster, inputs, rules, as_of, month_use(roster.users, settled), openings
-    )
+    bearing = {
+        **month_use(roster.users, settled),
+        **month_outside_market(roster.generators, settled),
+    }
+    response = settle_events(home, events, roster, inputs, rules, as_of, bearing, openings)
     hand_back_memory()
     by_hand = adjustments(
         valid_in(records["manual_adjustments"], month),

@@ -136,6 +136,17 @@ def month_use(users: Sequence[str], settled: Sequence[DaySettlement]) -> dict[st
     return dict(zip(users, row_totals(quantity, missing), strict=True))
 
 
+def month_outside_market(
+    generators: Sequence[str], settled: Sequence[DaySettlement]
+) -> dict[str, int | None]:
+    """Non-market energy of the month by generator that has any, Wh; None where a reading of it is missing."""
+    days = [day.keys["nonmarket_generation"] for day in settled]
+    totals = row_totals(
+        np.stack([day.quantity for day in days], axis=1), np.stack([day.missing for day in days], axis=1)
+    )
+    return {who: wh for who, wh in zip(generators, totals, strict=True) if wh is None or wh > 0}
+
+
 def _reference_fen(settled: list[DaySettlement]) -> int | None:
     """The import at the provincial price, day-ahead and intraday (ruling 5)."""
     systems = [day.system for day in settled]

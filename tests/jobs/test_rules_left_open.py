@@ -25,7 +25,8 @@ METERS = pd.DataFrame(
     columns=["meter_id", "participant_id", "multiplier", "direction", "valid_from", "valid_to"], dtype=object
 )
 CONTRACTS = pd.DataFrame(
-    columns=["contract_id", "seller_id", "buyer_id", "price_cny_per_mwh", "valid_from", "valid_to"], dtype=object
+    columns=["contract_id", "seller_id", "buyer_id", "price_cny_per_mwh", "valid_from", "valid_to"],
+    dtype=object,
 )
 
 
