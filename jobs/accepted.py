@@ -99,17 +99,33 @@ def accepted_blocks(
 ) -> Iterator[CurveDay]:
     """``accepted_day`` of a day that comes in blocks; meters of the patch that no block has stand in one more."""
     for block in blocks:
-        here = None
+        here, keys = None, block.keys["meter_id"]
         if patch is not None:
-            there = np.asarray(pc.is_in(pa.array(patch.meter_ids, pa.string()), block.keys["meter_id"]))
-            mine = there.astype(np.bool_)
+            mine = _among(pa.array(patch.meter_ids, pa.string()), keys)
             here, patch = patch.of(mine), patch.of(~mine)
-        settled = accepted_day(day, block, codes, here)
+        settled = accepted_day(day, block, _codes_of(codes, keys), here)
         if settled is not None:
             yield settled
-    rest = accepted_day(day, None, codes, patch)
-    if rest is not None:
-        yield rest
+    if patch is not None:
+        of_patch = _codes_of(codes, pa.array(patch.meter_ids, pa.string()))
+        rest = accepted_day(day, None, of_patch, patch)
+        if rest is not None:
+            yield rest
+
+
+def _codes_of(codes: CurveDay | None, meters: pa.StringArray) -> CurveDay | None:
+    """The codes of these meters; None for none."""
+    if codes is None:
+        return None
+    keys = codes.keys["meter_id"]
+    mine = _among(keys, meters)
+    if not mine.any():
+        return None
+    return replace(codes, keys={"meter_id": keys.filter(pa.array(mine))}, values=codes.values[mine])
+
+
+def _among(texts: pa.StringArray, wanted: pa.StringArray) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_in(texts, wanted).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def accepted_days(home: Home, month: Month, as_of: datetime | None, accepted: Accepted) -> Iterator[CurveDay]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.by_day import by_day
-from jobs.curve_rows import Aligned, Kept
+from jobs.curve_rows import Aligned, Kept, Rows
 from jobs.day_rosters import BoolArray, DayRoster, Index
 from jobs.roster import Roster
 from market.curves import is_missing
@@ -79,7 +79,7 @@ class _Day:
 class _Rows:
     """Rows of a block that count, with factor and consumer; lagging: their meters with such a row."""
 
-    rows: Index
+    rows: Rows
     multiplier: IntArray
     consumer: Index
     lagging: Index
@@ -130,7 +130,7 @@ class _Reactive:
         mine = found.only(consumer >= 0)
         lags = pc.equal(keys["flow"], pa.scalar("lagging")).to_numpy(zero_copy_only=False)
         return _Rows(
-            mine.rows,
+            mine.take,
             today.multiplier[mine.places],
             consumer[consumer >= 0],
             mine.places[lags[mine.rows]],

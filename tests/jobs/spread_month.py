@@ -46,6 +46,7 @@ GAPS = {("M-W3", 4), ("M-T2", 6), ("M-W4-b", 11)}  # meter and day of July: one 
 ABSENT = {("M-W2-a", 8), ("M-A1", 9), ("M-W4-a", 21)}  # no row at all
 REVISED = ("M-W2-b", "M-T2", "M-W3")  # delivered a second time for the days of REVISED_DAYS
 REVISED_DAYS = DAYS[12:16]
+CODED = {("M-T1", 5), ("M-W2-b", 5), ("M-W4-a", 6)}  # the first twelve quarter-hours are said to be estimated
 LATE = "M-W2-b"  # delivered once W2 stands in yantai
 Readings = Mapping[tuple[str, date], IntArray]
 
@@ -138,6 +139,9 @@ def build(root: Path) -> Home:
     late = {key: one for key, one in seen.items() if key[0] == LATE}
     late |= {key: one for key, one in seen.items() if key[0] in REVISED and key[1] in REVISED_DAYS}
     _write(second, "meter_readings", "meter_id", late, 6, {"quality": "measured"}, GAPS, ABSENT)
+    codes = ["estimated" if n < 12 else "measured" for n in range(96)]
+    rows = [[meter, str(DAYS[number - 1]), *codes] for meter, number in sorted(CODED)]
+    _append(second / "meter_quality.csv", [["meter_id", "date", *LABELS], *rows])
     deliver_many(at, [second])
     return at
 

@@ -149,6 +149,22 @@ def test_what_is_not_there_is_told_once_with_its_days(spread_home: Home, roster:
     }
 
 
+@pytest.mark.parametrize("rows", [1, 1 << 40])
+def test_quarter_hours_that_a_code_calls_estimated_are_not_measured(
+    spread_home: Home, roster: Roster, rows: int
+) -> None:
+    """On the 5th a meter in qingdao and one in yantai have codes; of W2 only the meter M-W2-b."""
+    month = inputs(spread_home, roster, only=DAYS[4], block_rows=rows)
+    list(month.settled())
+    estimated = dict(zip(roster.metered, (month.energy - month.measured).tolist(), strict=True))
+    drawn = readings()
+    first = (drawn["M-W2-b", DAYS[4]] * METERS["M-W2-b"][1] + 500) // 1000
+    assert {who: wh for who, wh in estimated.items() if wh} == {
+        "T1": wh_of("T1", DAYS[4])[:12].sum(),
+        "W2": first[:12].sum(),
+    }
+
+
 @given(st.integers(1, 20), st.integers(1, 4), st.booleans())
 @hypothesis_settings(max_examples=8)
 def test_no_output_depends_on_the_size_of_a_block_or_the_number_of_workers(
