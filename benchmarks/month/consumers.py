@@ -36,9 +36,12 @@ def second_layer(inbox: Path, count: int) -> Others:
     rows += [{"participant_id": who, "kind": "agency_user"} for who in agency]
     rows += [{"participant_id": "RES", "kind": "residents"}, {"participant_id": "FUND-GOV", "kind": "fund"}]
     rows += [{"participant_id": "OUT", "kind": "outside"}, {"participant_id": "OWN", "kind": "channel_owner"}]
+    rows += [{"participant_id": "FUND1", "kind": "fund"}]
     frame = pd.DataFrame(rows)
     consumer = frame["kind"].isin(["retail_user", "agency_user"])
-    frame["tariff_class"] = np.where(consumer, "general_industry", "")
+    two_part = consumer & (np.arange(len(frame)) % 2 == 0)
+    frame["tariff_class"] = np.where(two_part, "large_industry", np.where(consumer, "general_industry", ""))
+    frame["basic_fee"] = np.where(two_part, "capacity", "")
     frame.loc[frame["kind"] == "residents", "tariff_class"] = "residents"
     frame["voltage_kv"] = np.where(consumer, "10", "")
     frame.loc[frame["kind"] == "residents", "voltage_kv"] = "10"
@@ -47,7 +50,16 @@ def second_layer(inbox: Path, count: int) -> Others:
     pd.read_csv(scenario / "tariffs.csv", dtype=str).to_csv(inbox / "tariffs.csv", index=False)
     package = pd.read_csv(scenario / "packages.csv", dtype=str)
     packages = pd.concat(
-        [package.assign(retailer_id=who, package_id=f"FIXD22{i:04d}") for i, who in enumerate(retailers)]
+        [
+            package.assign(
+                retailer_id=who,
+                package_id=f"FIXD22{i:04d}",
+                cap_cny_per_mwh="480" if i == 0 else "",
+                c1_cny_per_mwh="8",
+                c2_cny="100000",
+            )
+            for i, who in enumerate(retailers)
+        ]
     )
     packages.to_csv(inbox / "packages.csv", index=False)
     choice = pd.read_csv(scenario / "package_choices.csv", dtype=str)
@@ -56,6 +68,7 @@ def second_layer(inbox: Path, count: int) -> Others:
             **{name: choice[name].iloc[0] for name in choice.columns if name != "participant_id"},
             "participant_id": retail,
             "package_id": [f"FIXD22{i % 4:04d}" for i in range(len(retail))],
+            "ended_early_on": ["2022-07-20" if i % 100 == 0 else "" for i in range(len(retail))],
         }
     )
     choices[list(choice.columns)].to_csv(inbox / "package_choices.csv", index=False)

@@ -65,7 +65,19 @@ def month(folder: Path) -> str:
     done = settle(home(folder / "home"), Month(*JULY))
     rows = pq.read_metadata(done.run.folder / "daily.parquet").num_rows
     checked = ", ".join(done.checked or ()) or ALL_KEPT
-    return f"{rows} daily rows, readings checked: {checked}"
+    return f"{rows} daily rows, {charges(done.run.folder)}, readings checked: {checked}"
+
+
+def charges(folder: Path) -> str:
+    """How many charges of the profile have lines, and which have none."""
+    from market.profiles import profile
+
+    settled = set(
+        pq.read_table(folder / "lines.parquet", columns=["charge_code"])["charge_code"].unique().to_pylist()
+    )
+    every = [charge.code for charge in profile("SD_2022").settled[1].charges]
+    without = [code for code in every if code not in settled]
+    return f"{len(settled)} of {len(every)} charges (without a line: {', '.join(without) or 'none'})"
 
 
 month_afresh = month  # after ``forget_checks``

@@ -15,10 +15,18 @@ GENERATORS = 20
 
 def people(inbox: Path, ids: list[str], units: list[str], others: Others) -> None:
     start = "2022-01-01"
-    connected = {"voltage_kv": "10", "capacity_kva": "100000", "tariff_class": "general_industry"}
+    connected = {
+        "voltage_kv": "10",
+        "capacity_kva": "100000",
+        "tariff_class": "large_industry",
+        "basic_fee": "capacity",
+    }
     rows = [
         {"participant_id": who, "kind": kind, "city": CITIES[i % 5], "node": "SD", **of_kind}
-        for kind, whole, of_kind in (("wholesale_user", ids, connected), ("generator", units, {}))
+        for kind, whole, of_kind in (
+            ("wholesale_user", ids, connected),
+            ("generator", units, {"tariff_class": "coal"}),
+        )
         for i, who in enumerate(whole)
     ]
     rows.append({"participant_id": "SGCC", "kind": "grid_company", "city": "province", "node": "SD"})
@@ -26,7 +34,7 @@ def people(inbox: Path, ids: list[str], units: list[str], others: Others) -> Non
     frame = pd.concat([pd.DataFrame(rows), more]).fillna("")
     frame["name"] = frame["participant_id"]
     frame["valid_from"], frame["valid_to"] = start, ""
-    order = "participant_id name kind city node voltage_kv capacity_kva tariff_class retailer_id valid_from valid_to"
+    order = "participant_id name kind city node voltage_kv capacity_kva tariff_class retailer_id basic_fee valid_from valid_to"
     frame[order.split()].to_csv(inbox / "participants.csv", index=False)
     metered = [*ids, *others.metered, *units]
     pd.DataFrame(
