@@ -39,7 +39,6 @@ class SettledEvent:
     commitments: tuple[Commitment, ...]
     outcomes: tuple[Outcome, ...]
     book: LoadBook
-    market: MarketDay
     shares_cost: bool
     case: EventCase | None
 
@@ -78,7 +77,7 @@ def settle_one(
     case = None
     if not any(one.payment_fen is None for one in outcomes) and not _incomplete(market):
         case = counterfactual(_case(event, outcomes, market, roster, rules), program)
-    return SettledEvent(event, program, commitments, outcomes, declared, market, shares_cost, case)
+    return SettledEvent(event, program, commitments, outcomes, declared, shares_cost, case)
 
 
 def valid_reductions(outcomes: Sequence[Outcome]) -> list[tuple[int, ...]]:

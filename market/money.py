@@ -111,13 +111,13 @@ def apportioned_rows(totals: IntArray, weights: IntArray) -> IntArray:
 
     Raises ValueError for a row with a total and no positive weight.
     """
-    sums = weights.sum(axis=1)
-    if (totals[sums == 0] != 0).any():
-        raise ValueError("A row has something to share and no positive weight; give it a weight first.")
     if peak(totals) * peak(weights) > INT64_MAX or peak(weights) * weights.shape[1] > INT64_MAX:
         keys = [f"{column:06d}" for column in range(weights.shape[1])]
         pairs = zip(totals.tolist(), weights.tolist(), strict=True)
         return np.array([apportion(total, of, keys) for total, of in pairs], np.int64).reshape(weights.shape)
+    sums = weights.sum(axis=1)
+    if (totals[sums == 0] != 0).any():
+        raise ValueError("A row has something to share and no positive weight; give it a weight first.")
     products = np.abs(totals)[:, None] * weights
     parts, remainders = np.divmod(products, np.maximum(sums, 1)[:, None])
     left = np.abs(totals) * (sums > 0) - parts.sum(axis=1)
