@@ -66,14 +66,16 @@ def settle_events(
     as_of: datetime | None,
     bearing_wh: Mapping[str, int | None],
     openings: Mapping[str, int],
+    meters: pd.DataFrame,
 ) -> MonthResponse:
     """Settle every event of the month; ``inputs`` has been streamed; it reads the event days again.
 
     bearing_wh: the month's use by user and non-market energy by generator, None where not known. openings: fen by account, for what funds hold.
+    meters: the records, valid or not.
     """
     result = MonthResponse()
     result.findings += [*cancellation_findings(events), *appeal_findings(home, events, as_of)]
-    settled = _settled(home, events, roster, inputs, rules, as_of, result.findings)
+    settled = _settled(home, events, roster, inputs, rules, as_of, result.findings, meters)
     pools = capacity_pools(events, roster.month)
     limited = limit_by_funds(settled, pools, events.tables["dr_funds"], openings, roster.month)
     result.findings += [*capacity_findings(list(limited.pools)), *fund_findings(limited.funds)]
@@ -94,11 +96,12 @@ def _settled(
     rules: ProvincialRules,
     as_of: datetime | None,
     findings: list[Finding],
+    meters: pd.DataFrame,
 ) -> list[SettledEvent]:
     if not events.events:
         return []
-    first, last = min(events.days), max(events.days)
-    book = read_loads(home, events.metered(), first - LOOK_BACK, last + timedelta(days=1), as_of)
+    first, after = min(events.days) - LOOK_BACK, max(events.days) + timedelta(days=1)
+    book = read_loads(home, events.metered(), first, after, as_of, meters=meters)
     counterfactual = Counterfactual(home, rules, roster, events.tables["rota"], as_of)
     settled = []
     for day, of_day in groupby(events.events, key=lambda event: event.date):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -75,10 +76,14 @@ def _pool(program_id: str, terms: pd.DataFrame, events: MonthEvents, month: Mont
                 most[award.participant_id] = max(most[award.participant_id], award.committed_kw)
     last = terms.iloc[-1]
     days = len(list(month.days()))
-    fees, payee = {}, {}
-    for who, rows in enrolments.groupby("participant_id", sort=True):
-        fees[str(who)] = capacity_fee(list(_parts(rows, terms, most[str(who)], month)), days)
-        payee[str(who)] = str(given(rows.iloc[-1]["aggregator_id"]) or who)
+    of_who: dict[str, list[Any]] = defaultdict(list)
+    for row in enrolments.itertuples():
+        of_who[str(row.participant_id)].append(row)
+    prices = list(terms.itertuples())
+    fees = {
+        who: capacity_fee(list(_parts(of_who[who], prices, most[who], month)), days) for who in sorted(of_who)
+    }
+    payee = {who: str(given(rows[-1].aggregator_id) or who) for who, rows in sorted(of_who.items())}
     fund = given(last["fund_id"])
     return CapacityPool(
         f"{program_id}/{month}",
@@ -91,11 +96,11 @@ def _pool(program_id: str, terms: pd.DataFrame, events: MonthEvents, month: Mont
 
 
 def _parts(
-    enrolments: pd.DataFrame, terms: pd.DataFrame, called_kw: Decimal, month: Month
+    enrolments: Sequence[Any], terms: Sequence[Any], called_kw: Decimal, month: Month
 ) -> Iterator[tuple[Decimal, Decimal, int]]:
     """(kW not called, price, days) of every stretch on which one enrolment and one price hold."""
-    for enrolled in enrolments.itertuples():
-        for term in terms.itertuples():
+    for enrolled in enrolments:
+        for term in terms:
             first = max(month.first, enrolled.valid_from, term.valid_from)
             ends = [end for end in (given(enrolled.valid_to), given(term.valid_to)) if end is not None]
             held = (min(month.after, *ends) - first).days if ends else (month.after - first).days

@@ -40,16 +40,18 @@ def read_loads(
     after: date,
     as_of: datetime | None,
     *,
+    meters: pd.DataFrame | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> LoadBook:
     """kW of the wanted participants on every day from ``first`` to before ``after``, delivery counted negative.
 
-    NaN where a reading, or one of the participant's meters of that day, is missing. block_rows: of ``CurveBlocks``.
+    NaN where a reading, or one of the participant's meters of that day, is missing. meters: where they are read already.
+    block_rows: of ``CurveBlocks``.
     """
     people = tuple(sorted(wanted))
     dates = tuple(first + timedelta(days=n) for n in range((after - first).days))
     kw = np.full((len(people), len(dates), PERIODS), np.nan)
-    meters = read_records(home, "meters", as_of=as_of)
+    meters = read_records(home, "meters", as_of=as_of) if meters is None else meters
     meters = meters[meters["participant_id"].isin(people)]
     plan = visible_files(home, "meter_readings", first, after, as_of, None)
     reader = partial(_Loads, home, plan, meters, {who: row for row, who in enumerate(people)}, block_rows)

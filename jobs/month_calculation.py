@@ -132,7 +132,7 @@ def calculate(
         **month_use(roster.users, settled),
         **month_outside_market(roster.generators, settled),
     }
-    response = settle_events(home, events, roster, inputs, rules, as_of, bearing, openings)
+    response = settle_events(home, events, roster, inputs, rules, as_of, bearing, openings, records["meters"])
     hand_back_memory()
     by_hand = adjustments(
         valid_in(records["manual_adjustments"], month),

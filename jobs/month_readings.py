@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pandas as pd
 
 from jobs.accepted import DayPatch
-from jobs.check_scopes import restricted, scopes
+from jobs.by_day import WORKERS
+from jobs.check_scopes import Scope, restricted, scopes
 from jobs.earlier_months import compared_months, earlier_energy, earlier_spans
 from jobs.estimates import Estimate, estimate, estimate_findings, grounds, patches
 from jobs.kept_checks import Checked, keep, load, parsed, written
@@ -73,22 +75,44 @@ def check_readings(
     wanted = [scope for scope in every if cities is None or scope.city in cities]
     kept = {scope.city: load(home, roster.month, scope.key) if reuse else None for scope in wanted}
     stale = [scope for scope in wanted if kept[scope.city] is None]
-    if stale:
-        meters = frozenset().union(*(scope.meter_ids for scope in stale))
-        mine = restricted(records, meters)
-        some = Roster(roster.month, mine["participants"], mine["meters"], mine["contracts"])
-        there = home.within(frozenset().union(*(scope.partitions for scope in stale)))
-        found = _checked(there, some, mine, profile, kind, as_of)
-        for scope in stale:
-            one = Checked(
-                tuple(finding for finding in found.findings if finding.subject in scope.meter_ids),
-                tuple(estimate for estimate in found.estimates if estimate.meter_id in scope.meter_ids),
-                tuple(finding for finding in found.gaps if finding.subject in scope.meter_ids),
-            )
-            kept[scope.city] = parsed(written(one))  # the same whether it was kept or is made now
-            if reuse:
-                keep(home, roster.month, scope.key, one)
+    for scope, one in _checked_in_lots(home, roster.month, stale, records, profile, kind, as_of):
+        kept[scope.city] = parsed(written(one))  # the same whether it was kept or is made now
+        if reuse:
+            keep(home, roster.month, scope.key, one)
     return _merged([one for one in kept.values() if one is not None], tuple(scope.city for scope in stale))
+
+
+def _checked_in_lots(
+    home: Home,
+    month: Month,
+    stale: Sequence[Scope],
+    records: Mapping[str, pd.DataFrame],
+    profile: RuleProfile,
+    kind: str,
+    as_of: datetime | None,
+) -> Iterator[tuple[Scope, Checked]]:
+    """Each scope with what its rules find; a lot of scopes a core, because no rule looks beyond its scope."""
+    lots: list[list[Scope]] = [[] for _ in range(min(WORKERS, len(stale)))]
+    for scope in sorted(stale, key=lambda one: -len(one.meter_ids)):
+        min(lots, key=lambda lot: sum(len(one.meter_ids) for one in lot)).append(scope)
+
+    def found(lot: Sequence[Scope]) -> Checked:
+        mine = restricted(records, frozenset().union(*(scope.meter_ids for scope in lot)))
+        some = Roster(month, mine["participants"], mine["meters"], mine["contracts"])
+        there = home.within(frozenset().union(*(scope.partitions for scope in lot)))
+        return _checked(there, some, mine, profile, kind, as_of)
+
+    with ThreadPoolExecutor(max(len(lots), 1), "checks") as threads:
+        for lot, of_lot in zip(lots, threads.map(found, lots), strict=True):
+            for scope in lot:
+                yield (
+                    scope,
+                    Checked(
+                        tuple(one for one in of_lot.findings if one.subject in scope.meter_ids),
+                        tuple(one for one in of_lot.estimates if one.meter_id in scope.meter_ids),
+                        tuple(one for one in of_lot.gaps if one.subject in scope.meter_ids),
+                    ),
+                )
 
 
 def _checked(

@@ -40,6 +40,10 @@ def mean_price_in_range(
     bill = of.only(judged)
     total = sums_by(bill.who, bill.amount.values, len(of.names)).tolist()
     incomplete = set(bill.who[~bill.amount.known].tolist())
+    bounds = {
+        one: (Fraction(one.low_cny_per_kwh) / CNY_PER_KWH, Fraction(one.high_cny_per_kwh) / CNY_PER_KWH)
+        for one in ranges
+    }
     metered = bill.with_codes(one.energy_of for one in ranges)
     for line, place in sorted(zip(metered, metered.who.tolist(), strict=True), key=itemgetter(1)):
         allowed, who, wh = allowed_of[place], line.participant_id, line.quantity_wh
@@ -48,6 +52,9 @@ def mean_price_in_range(
         if not wh or wh < 0 or place in incomplete:
             continue
         fen, city = total[place], line.city
+        low, high = bounds[allowed]
+        if low.numerator * wh <= fen * low.denominator and fen * high.denominator <= high.numerator * wh:
+            continue  # low <= P̄ <= high in whole numbers: a province has a hundred thousand of them
         price = CNY_PER_KWH * Fraction(fen, wh)
         if not allowed.low_cny_per_kwh <= price <= allowed.high_cny_per_kwh:
             bound = allowed.low_cny_per_kwh if price < allowed.low_cny_per_kwh else allowed.high_cny_per_kwh
