@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
@@ -31,10 +31,10 @@ from market.money import scaled
 from market.periods import Month
 from market.profiles import ChargeMatrix, RuleProfile
 from market.tables import ParticipantKind
+from settlement.charges import KeepDays
 from settlement.findings import Finding, Severity
 from settlement.lines import Lines
 from settlement.month import MonthSettlement
-from settlement.parties import DailySeries
 from settlement.retail.bill import Bills, Lack, energy_bills
 from settlement.retail.books import Suppliers, with_bills
 from settlement.retail.monthly import basic_fee, green_certificates, power_factor, termination
@@ -47,9 +47,7 @@ from warehouse.runs import Run
 
 CONSUMER_RECORDS = ("tariffs", "packages", "package_choices", "maximum_demand")
 CONSUMER_CURVES = ("reactive_readings",)
-CONSUMERS_AT_A_TIME = 8_192  # what bills need beside the use of a month is in memory for these alone
-
-KeepDays = Callable[[Sequence[DailySeries]], None]
+CONSUMERS_AT_A_TIME = 4_096  # what bills need beside the use of a month is in memory for these alone
 
 
 class ConsumerMonth:

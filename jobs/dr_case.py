@@ -152,6 +152,8 @@ def _nonmarket(event: Event, market: MarketDay) -> IntArray:
 
 def _over(users: IntArray, units: Sequence[str]) -> IntArray:
     """The rows of users with a row of zeros for each unit."""
+    if not units:
+        return users  # as most days: a copy of everybody's curves is much
     return np.vstack([users, np.zeros((len(units), PERIODS), np.int64)])
 
 

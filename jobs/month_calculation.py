@@ -13,7 +13,7 @@ from jobs import posted
 from jobs.audit_month import CONTRACT_RECORDS, AuditedMonth, audit_findings, looked_at
 from jobs.basis import Basis
 from jobs.collection import hand_back_memory
-from jobs.consumer_bills import CONSUMER_RECORDS, ConsumerMonth, KeepDays
+from jobs.consumer_bills import CONSUMER_RECORDS, ConsumerMonth
 from jobs.demand_response import MonthEvents, MonthResponse, settle_events
 from jobs.kind_findings import kind_findings, storage_findings
 from jobs.metering_errors import MeteringErrors, metering_errors
@@ -33,6 +33,7 @@ from market.profiles import ChargeMatrix, RuleProfile
 from market.tables import ParticipantKind
 from settlement.adjustments import adjustments
 from settlement.audit.closing import DaySums
+from settlement.charges import KeepDays
 from settlement.corrections import Brought
 from settlement.day import DaySettlement
 from settlement.findings import Finding, Severity
@@ -148,9 +149,9 @@ def calculate(
         if keep_days is not None:
             keep_days(series)
 
-    result = settle_month(parties, _let_go(settled), trades, amounts, rules, matrix, openings, facts, brought)
-    take(result.daily)
-    result = replace(result, daily=())
+    result = settle_month(
+        parties, _let_go(settled), trades, amounts, rules, matrix, openings, facts, brought, take
+    )
     hand_back_memory()
     result, bill_findings = consumers.add_to(result, inputs, matrix, openings, difference, take)
     gaps, contract_wh = inputs.findings(), inputs.contract_wh

@@ -8,6 +8,7 @@ demand-response events have modules of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -106,11 +107,13 @@ ELSEWHERE = (
     *(sale_code("day_ahead"), sale_code("intraday"), TRANSMISSION, INTERPROVINCIAL_DIRECT, GAIN_LOSS),
     MANUAL_ADJUSTMENT,
 )
+KeepDays = Callable[[Sequence[DailySeries]], None]
 EVENTS = "demand_response"  # charges of events begin so and have a room of their own
 
 
-def direct_charges(book: Book) -> Charged:
-    """Every charge of the profile that does not wait for what others leave, in the profile's order.
+def direct_charges(book: Book, keep_days: KeepDays) -> Charged:
+    """Every charge of the profile that does not wait for what others leave, in the profile's order; without their days,
+    which ``keep_days`` is given charge by charge: together they are much.
 
     Raises ValueError for a charge that is neither data nor known to any module: nothing is left out silently.
     """
@@ -128,10 +131,11 @@ def direct_charges(book: Book) -> Charged:
         )
     made = []
     for charge in book.matrix.charges:
-        if charge.fee is not None:
-            made.append(fee(book, charge))
-        elif charge.code in DIRECT:
-            made.append(DIRECT[charge.code](book, charge))
+        settles = fee if charge.fee is not None else DIRECT.get(charge.code)
+        if settles is not None:
+            one = settles(book, charge)
+            keep_days(one.daily)
+            made.append(replace(one, daily=()))
     adjusted = Lines.joined(one.lines for one in made).with_codes([ADJUSTMENT])
     if len(adjusted):
         made.append(month_adjustment_loss(book, book.matrix.charge("month_adjustment_loss"), adjusted))

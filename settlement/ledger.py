@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+AT_A_TIME = 250_000  # postings whose accounts are looked up together
+
+
 class LedgerNotBalancedError(AssertionError):
     """The run fails closed: postings or a clearing account do not close as the profile says."""
 
@@ -109,7 +112,7 @@ def balances(
     before: accounts that earlier postings of the month have moved already.
     """
     movement: dict[str, int] = defaultdict(int, {one.account: one.movement_fen for one in before})
-    for block in Postings.of(postings).blocks:
+    for block in Postings.of(postings).parts(AT_A_TIME):
         accounts, places = distinct(block.account)
         sums = sums_by(places, block.amount_fen, len(accounts)).tolist()
         for account, fen in zip(accounts, sums, strict=True):

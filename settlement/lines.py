@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from market.money import IntArray, OverflowBoundError, wide_sum
 
 BoolArray = NDArray[np.bool_]
+Places = NDArray[np.int32]
 NOT_MEASURED = -1  # the line's measured share is not stated
 
 
@@ -67,9 +68,9 @@ class Lines(Sequence[Line]):
     """Lines as columns. who, code: places in ``names`` and ``codes``; measured_ppm: NOT_MEASURED where not stated."""
 
     names: tuple[str, ...]
-    who: IntArray
+    who: Places
     codes: tuple[str, ...]
-    code: IntArray
+    code: Places
     city: NDArray[np.object_]
     quantity: Known
     amount: Known
@@ -111,13 +112,13 @@ class Lines(Sequence[Line]):
         city: Mapping[str, str | None],
         measured_ppm: Mapping[str, int] | None = None,
         delivered: bool | BoolArray = False,
-        who: IntArray | None = None,
+        who: NDArray[np.integer[Any]] | None = None,
     ) -> Lines:
         """One line of a charge for each participant. quantity: None where the charge has none.
 
         who: places of those who have a line, in their order; None for everyone.
         """
-        places = np.arange(len(participants)) if who is None else who
+        places = np.arange(len(participants), dtype=np.int32) if who is None else who.astype(np.int32)
         rows, names = len(places), [participants[place] for place in places.tolist()]
         cities = np.empty(rows, np.object_)
         cities[:] = [city.get(name) for name in names]
@@ -127,7 +128,7 @@ class Lines(Sequence[Line]):
             tuple(participants),
             places,
             (code,),
-            np.zeros(rows, np.int64),
+            np.zeros(rows, np.int32),
             cities,
             without if quantity is None else quantity if isinstance(quantity, Known) else Known.of(quantity),
             amount if isinstance(amount, Known) else Known.of(amount),
@@ -144,7 +145,7 @@ class Lines(Sequence[Line]):
         codes = tuple(sorted(set().union(*(part.codes for part in every))))
         among = {name: number for number, name in enumerate(names)}
         place_of = {
-            one: np.fromiter(map(among.__getitem__, of), np.int64, len(of)) for one, of in lists.items()
+            one: np.fromiter(map(among.__getitem__, of), np.int32, len(of)) for one, of in lists.items()
         }
 
         def column(of: Iterable[NDArray[Any]], kind: type) -> NDArray[Any]:
@@ -152,9 +153,9 @@ class Lines(Sequence[Line]):
 
         return cls(
             names,
-            column((place_of[id(part.names)][part.who] for part in every), np.int64),
+            column((place_of[id(part.names)][part.who] for part in every), np.int32),
             codes,
-            column((_places(part.codes, codes)[part.code] for part in every), np.int64),
+            column((_places(part.codes, codes)[part.code] for part in every), np.int32),
             column((part.city for part in every), np.object_),
             Known.joined([part.quantity for part in every]),
             Known.joined([part.amount for part in every]),
@@ -212,7 +213,8 @@ class Lines(Sequence[Line]):
     @property
     def participants(self) -> list[str]:
         """Who has a line, by id."""
-        return sorted(self.names[place] for place in np.unique(self.who).tolist())
+        has_line = np.bincount(self.who, minlength=len(self.names)) > 0
+        return sorted(self.names[place] for place in np.flatnonzero(has_line).tolist())
 
     def __len__(self) -> int:
         return len(self.who)
@@ -256,7 +258,7 @@ def optional(numbers: Known) -> list[int | None]:
     return [value if known else None for value, known in zip(values, numbers.known.tolist(), strict=True)]
 
 
-def sums_by(places: IntArray, values: IntArray, size: int) -> IntArray:
+def sums_by(places: NDArray[np.integer[Any]], values: IntArray, size: int) -> IntArray:
     """Sum of the values at each of ``size`` places. Raises OverflowBoundError where one could pass int64."""
     bound = float(np.abs(values.astype(np.float64)).sum())
     if bound > np.iinfo(np.int64).max // 2:
@@ -268,9 +270,9 @@ def sums_by(places: IntArray, values: IntArray, size: int) -> IntArray:
     return found
 
 
-def _places(texts: Sequence[str], among: Sequence[str]) -> IntArray:
+def _places(texts: Sequence[str], among: Sequence[str]) -> Places:
     place = {text: number for number, text in enumerate(among)}
-    return np.fromiter((place[text] for text in texts), np.int64, len(texts))
+    return np.fromiter((place[text] for text in texts), np.int32, len(texts))
 
 
 def _sorted(texts: Sequence[str]) -> bool:

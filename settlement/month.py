@@ -17,7 +17,7 @@ import numpy as np
 from market.money import INT64_MAX, NANO_PER_FEN, OverflowBoundError, fen_of_nano, peak
 from market.profiles import ChargeMatrix, ProvincialRules
 from settlement.book import Book, row_totals, sum_or_none, total_fen
-from settlement.charges import closing_charges, direct_charges
+from settlement.charges import KeepDays, closing_charges, direct_charges
 from settlement.corrections import Brought, clearing_postings, resettlement_lines
 from settlement.day import DaySettlement, System
 from settlement.facts import NO_FACTS, MonthFacts
@@ -67,8 +67,11 @@ def settle_month(
     openings: Mapping[str, int],
     facts: MonthFacts = NO_FACTS,
     brought: Sequence[Brought] = (),
+    keep_days: KeepDays | None = None,
 ) -> MonthSettlement:
     """Lines, postings and accounts of one month.
+
+    keep_days: is given the daily amounts as they are made, and the result has none; None: the result has them.
 
     openings: fen by account, of accounts that carry forward. brought: corrections of past months that are posted
     into this one. Raises LedgerNotBalancedError when the books do
@@ -76,9 +79,11 @@ def settle_month(
     """
     book = Book(parties, list(days), rules, matrix, facts)
     settled = book.days
-    direct = direct_charges(book)
+    daily: list[DailySeries] = []
+    keep = daily.extend if keep_days is None else keep_days
+    direct = direct_charges(book, keep)
     lines = Lines.joined([direct.lines])
-    daily, findings = [*direct.daily], [*trades.findings, *direct.findings]
+    findings = [*trades.findings, *direct.findings]
 
     reference_fen = _reference_fen(settled)
     mismatch_nano = sum_or_none([day.system.curve_mismatch_nano for day in settled])
@@ -124,7 +129,7 @@ def settle_month(
         )
         if amount
     ]
-    daily += [*closing.daily, *trade_daily(trades, bought, parties), *_event_daily(events)]
+    keep([*closing.daily, *trade_daily(trades, bought, parties), *_event_daily(events)])
     return _close(lines, daily, bought, movements, findings, settled, matrix, openings, brought)
 
 

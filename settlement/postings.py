@@ -72,6 +72,12 @@ class Postings(Sequence[Posting]):
         """Several lots one after the other."""
         return cls(tuple(block for part in parts for block in cls.of(part).blocks))
 
+    def parts(self, rows: int) -> Iterator[Block]:
+        """All of them in blocks of at most so many."""
+        for block in self.blocks:
+            for first in range(0, len(block.amount_fen), rows):
+                yield block.part(slice(first, first + rows))
+
     @property
     def total_fen(self) -> int:
         """Sum over all, which a closed run has at zero."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from market.money import NANO_PER_YUAN, IntArray, half_up, half_up_ratio
 from market.periods import PERIODS
@@ -78,10 +79,10 @@ def lines_table(lines: Iterable[Line], matrix: ChargeMatrix) -> pa.Table:
     )
 
 
-def coded(places: IntArray, texts: Sequence[str]) -> pa.Array:
+def coded(places: NDArray[np.integer[Any]], texts: Sequence[str]) -> pa.Array:
     """A text column from places in a list of texts."""
     among = pa.array(texts, pa.string())
-    return pa.DictionaryArray.from_arrays(places.astype(np.int32), among).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(places.astype(np.int32, copy=False), among).cast(pa.string())
 
 
 def _mean_prices(lines: Lines) -> list[int | None]:

@@ -17,7 +17,7 @@ from market.money import INT64_MAX, NANO_PER_FEN, IntArray, OverflowBoundError, 
 from market.periods import Month
 from market.profiles import ChargeMatrix
 from settlement.findings import Finding, Severity
-from settlement.ledger import Balance
+from settlement.ledger import AT_A_TIME, Balance
 from settlement.lines import BoolArray, Line, Lines, sums_by
 from settlement.parties import DailySeries
 from settlement.postings import Posting, Postings, distinct
@@ -113,7 +113,7 @@ def _by_name(lines: Lines) -> dict[str, int]:
 
 def _by_participant(postings: Postings) -> dict[str, int]:
     found: dict[str, int] = defaultdict(int)
-    for block in postings.blocks:
+    for block in postings.parts(AT_A_TIME):
         own = np.array([who is not None for who in block.participant_id.tolist()], np.bool_)
         names, places = distinct(block.participant_id[own])
         sums = sums_by(places, block.amount_fen[own], len(names))
@@ -155,7 +155,7 @@ def allocation_closes(
 def settled_once(lines: Iterable[Line]) -> Iterator[Finding]:
     """R29 重复结算: a participant has a charge twice in one run."""
     of = Lines.of(lines)
-    grain, counts = np.unique(of.who * len(of.codes) + of.code, return_counts=True)
+    grain, counts = np.unique(of.who.astype(np.int64) * len(of.codes) + of.code, return_counts=True)
     twice = {
         (of.names[key // len(of.codes)], of.codes[key % len(of.codes)]): count
         for key, count in zip(grain[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True)

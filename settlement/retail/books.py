@@ -54,8 +54,10 @@ def with_bills(
     layer = {charge.code: charge.layer for charge in matrix.charges}
     first = first_layer.with_codes(code for code in first_layer.codes if layer[code] == "wholesale")
     lines, movements = consumer_lines(parts, first, suppliers, matrix)
-    every_line = Lines.joined([first_layer, lines]).in_order()
-    postings = post(lines, movements, matrix)
+    postings, incomplete = post(lines, movements, matrix), _incomplete(lines, matrix, suppliers)
+    every_line = Lines.joined([first_layer, lines])
+    del lines  # a million of them stand twice already
+    every_line = every_line.in_order()
     accounts = balances(postings, matrix, openings, every_line.participants, result.accounts)
     of_layer = {charge.account for charge in matrix.charges if charge.layer == "consumer"}
     checked = tuple(one for one in matrix.accounts if one.code in of_layer and one.closes == "zero")
@@ -64,7 +66,7 @@ def with_bills(
         accounts,
         matrix.model_copy(update={"accounts": checked}),
         len(every_line),
-        _incomplete(lines, matrix, suppliers),
+        incomplete,
     )
     return replace(
         result,
@@ -107,8 +109,9 @@ def consumer_lines(
     lines: list[Iterable[Line]] = []
     agency = _Sum()
     of_agency = [code for code in billed if account[code] == "agency"]
-    for code in (charge.code for charge in matrix.charges if charge.code in billed):
-        made = Lines.joined(billed[code])
+    has_agency = any(len(made) for code in of_agency for made in billed[code])
+    for code in [charge.code for charge in matrix.charges if charge.code in billed]:
+        made = Lines.joined(billed.pop(code))
         lines.append(made)
         if code in of_agency:
             agency.add(made.total_fen)
@@ -122,7 +125,7 @@ def consumer_lines(
         margins, margin = _retail_books(income, cost, suppliers)
         lines.append(margins)
         movements.append(Movement("retail_margin_transfer", margin))
-    if any(len(made) for code in of_agency for made in billed[code]):
+    if has_agency:
         covered = None if agency.missing else cost.get(suppliers.grid_company, 0)
         lines.append(
             [_line(suppliers.grid_company, "agency_cost", None if covered is None else -covered, suppliers)]
