@@ -51,7 +51,7 @@ def capacity_findings(roster: Roster, profile: RuleProfile, has_packages: bool) 
             "capacity_rules_open",
             Severity.INFORM,
             str(roster.month),
-            f"Of capacity compensation the rules of {roster.month} leave {' and '.join(open_keys)} empty, because the "
+            f"Of capacity compensation the rules of {roster.month} leave {', '.join(open_keys)} empty, because the "
             "classes of unit and the factors of packages (BOOK17, market.md B.4) are not published: every unit has its "
             "share by available capacity, every package the one price. Enter them in the profile when they are known.",
             evidence={"keys": open_keys},

@@ -115,7 +115,7 @@ def consumer_lines(
         lines.append(made)
         if code in of_agency:
             agency.add(made.total_fen)
-        elif account[code] != "retail" and account[code] not in KEPT_BY_BOOK and len(made):
+        elif account[code] not in KEPT_BY_BOOK and len(made):
             payee = suppliers.fund if account[code] == "funds" else suppliers.grid_company
             if payee is not None:
                 lines.append([_mirror(payee, code, made, suppliers)])
