@@ -47,11 +47,11 @@ def print_size(users: int, found: Found) -> None:
 
 def print_sizes(sizes: Mapping[int, Found]) -> None:
     """Median seconds and peak memory of every measure, a column a size."""
-    print(f"\n{'users':<14}" + "".join(f"{users:>28}" for users in sizes))
+    print(f"\n{'users':<14}" + "".join(f"{users:>32}" for users in sizes))
     for what in MEASURES:
         cells = [_cell(found[what]) if what in found else "-" for found in sizes.values()]
         if set(cells) != {"-"}:
-            print(f"{what:<14}" + "".join(f"{cell:>28}" for cell in cells))
+            print(f"{what:<14}" + "".join(f"{cell:>32}" for cell in cells))
 
 
 def _cell(measured: Sequence[Measured]) -> str:
