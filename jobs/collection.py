@@ -30,7 +30,7 @@ def put_off_collection() -> Iterator[None]:
 def hand_back_memory() -> None:
     """Give freed memory back to the operating system, which Arrow and the C library would keep for later.
 
-    Each step of a month frees arrays of other sizes than the next one asks for; kept, they add up to twice what is in use.
+    Each step of a month frees arrays of other sizes than the next one asks for; kept, they only add up.
     """
     pa.default_memory_pool().release_unused()
     if sys.platform == "linux":

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from demand_response.allocation import allocate
+from demand_response.allocation import DRIVERS, allocate
 from demand_response.events import Event
 from demand_response.settle import Outcome
 from demand_response.sharing import Shared, share
@@ -198,7 +198,10 @@ def record_capacity(
     if pool.fund_id is not None:
         amounts.append(EventAmount(pool.pool_id, pool.day, pool.fund_id, "demand_response_fund", 0, cost))
         return
-    payers, units = list(bearing_wh), set(roster.generators)
+    units = set(roster.generators)
+    if "nonmarket_generation_wh" not in DRIVERS[rules.dr_residual_rule]:
+        bearing_wh = {who: wh for who, wh in bearing_wh.items() if who not in units}
+    payers = list(bearing_wh)
     if None in bearing_wh.values():
         amounts += [
             EventAmount(pool.pool_id, pool.day, who, "demand_response_charge", None, None) for who in payers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 from jobs.day_prices import UnifiedPrices
@@ -33,30 +34,27 @@ def error_tariff_findings(
     ]
 
 
-def capacity_findings(roster: Roster, profile: RuleProfile, has_packages: bool) -> list[Finding]:
+def capacity_findings(roster: Roster, profile: RuleProfile, has_packages: bool) -> Iterator[Finding]:
     """Capacity money is shared and charged in one way where the rule distinguishes by figures nobody published (B.4)."""
-    day = roster.month.first
-    open_keys = [
-        name
-        for name, concerned in (
-            ("capacity_by_output", bool(roster.generators) and not _named(profile, day)),
-            ("capacity_factors", has_packages and not _factors(profile, day)),
-        )
-        if concerned
-    ]
-    if not open_keys:
-        return []
-    return [
-        Finding(
-            "capacity_rules_open",
+    month = roster.month
+    if roster.generators and not _named(profile, month.first):
+        yield Finding(
+            "capacity_by_output_open",
             Severity.INFORM,
-            str(roster.month),
-            f"Of capacity compensation the rules of {roster.month} leave {', '.join(open_keys)} empty, because the "
-            "classes of unit and the factors of packages (BOOK17, market.md B.4) are not published: every unit has its "
-            "share by available capacity, every package the one price. Enter them in the profile when they are known.",
-            evidence={"keys": open_keys},
+            str(month),
+            f"The rules of {month} name no class of unit whose capacity counts by its output (capacity_by_output; BOOK17, "
+            "market.md B.4), because none is published: every unit has its share of capacity compensation by available "
+            "capacity. Enter the classes in the profile when they are known.",
         )
-    ]
+    if has_packages and not _factors(profile, month.first):
+        yield Finding(
+            "capacity_factors_open",
+            Severity.INFORM,
+            str(month),
+            f"The rules of {month} have no factors of the capacity price by period for packages (capacity_factors; BOOK17, "
+            "market.md B.4), because none is published: every package pays the one price. Enter the factors in the profile "
+            "when they are known.",
+        )
 
 
 def _named(profile: RuleProfile, day: date) -> tuple[str, ...]:

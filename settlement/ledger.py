@@ -114,7 +114,7 @@ def balances(
     movement: dict[str, int] = defaultdict(int, {one.account: one.movement_fen for one in before})
     for block in Postings.of(postings).parts(AT_A_TIME):
         accounts, places = distinct(block.account)
-        sums = sums_by(places, block.amount_fen, len(accounts)).tolist()
+        sums = sums_by(places, block.amount_fen, len(accounts))
         for account, fen in zip(accounts, sums, strict=True):
             movement[account] += fen
     names = {account.code for account in matrix.accounts} | {participant_account(who) for who in participants}

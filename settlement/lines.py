@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from market.money import IntArray, OverflowBoundError, wide_sum
+from market.money import INT64_MAX, IntArray, OverflowBoundError, peak, wide_sum
 
 BoolArray = NDArray[np.bool_]
 Places = NDArray[np.int32]
@@ -258,16 +258,17 @@ def optional(numbers: Known) -> list[int | None]:
     return [value if known else None for value, known in zip(values, numbers.known.tolist(), strict=True)]
 
 
-def sums_by(places: NDArray[np.integer[Any]], values: IntArray, size: int) -> IntArray:
-    """Sum of the values at each of ``size`` places. Raises OverflowBoundError where one could pass int64."""
-    bound = float(np.abs(values.astype(np.float64)).sum())
-    if bound > np.iinfo(np.int64).max // 2:
-        raise OverflowBoundError(
-            f"Amounts of {bound:.3e} fen together could pass int64; check the units of the inputs."
-        )
-    found = np.zeros(size, np.int64)
-    np.add.at(found, places, values)
-    return found
+def sums_by(places: NDArray[np.integer[Any]], values: IntArray, size: int) -> list[int]:
+    """Sum of the values at each of ``size`` places, exact whatever its size."""
+    if peak(values) * len(values) <= INT64_MAX:
+        found = np.zeros(size, np.int64)
+        np.add.at(found, places, values)
+        exact: list[int] = found.tolist()
+        return exact
+    exact = [0] * size
+    for place, value in zip(places.tolist(), values.tolist(), strict=True):
+        exact[place] += value
+    return exact
 
 
 def _places(texts: Sequence[str], among: Sequence[str]) -> Places:

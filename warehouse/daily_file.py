@@ -29,9 +29,8 @@ SCHEMA = pa.schema(
         ("amount", EXACT_AMOUNT),
     ]
 )
-WAITING = (
-    2  # lots of series that may wait for the disk; with more the caller waits too, so that memory is bounded
-)
+# Lots of series that may wait for the disk; with more the caller waits too, so that memory is bounded.
+WAITING = 2
 
 
 class DailyFile:

@@ -38,7 +38,7 @@ def mean_price_in_range(
     allowed_of = [of_kind.get(kind.get(who, "")) for who in of.names]
     judged = np.array([one is not None for one in allowed_of], np.bool_)[of.who] & ~of.has_code(without)
     bill = of.only(judged)
-    total = sums_by(bill.who, bill.amount.values, len(of.names)).tolist()
+    total = sums_by(bill.who, bill.amount.values, len(of.names))
     incomplete = set(bill.who[~bill.amount.known].tolist())
     bounds = {
         one: (Fraction(one.low_cny_per_kwh) / CNY_PER_KWH, Fraction(one.high_cny_per_kwh) / CNY_PER_KWH)

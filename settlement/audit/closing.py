@@ -108,7 +108,7 @@ def _off_their_days(lines: Lines, days: Iterable[DaySums], fen: int) -> Iterator
 
 def _by_name(lines: Lines) -> dict[str, int]:
     sums = sums_by(lines.who, lines.amount.values, len(lines.names))
-    return dict(zip(lines.names, sums.tolist(), strict=True))
+    return dict(zip(lines.names, sums, strict=True))
 
 
 def _by_participant(postings: Postings) -> dict[str, int]:
@@ -117,7 +117,7 @@ def _by_participant(postings: Postings) -> dict[str, int]:
         own = np.array([who is not None for who in block.participant_id.tolist()], np.bool_)
         names, places = distinct(block.participant_id[own])
         sums = sums_by(places, block.amount_fen[own], len(names))
-        for who, fen in zip(names, sums.tolist(), strict=True):
+        for who, fen in zip(names, sums, strict=True):
             found[who] += fen
     return found
 

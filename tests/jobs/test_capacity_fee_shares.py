@@ -18,9 +18,9 @@ ROSTER = SimpleNamespace(generators=("G1", "G2"))
 POOL = CapacityPool("DR/2022-07", "DR", None, date(2022, 7, 31), {"T1": 1000}, {"T1": "T1"})
 
 
-def charged(bearing_wh: dict[str, int | None]) -> dict[str, int | None]:
+def charged(bearing_wh: dict[str, int | None], rules=RULES) -> dict[str, int | None]:
     result = MonthResponse()
-    record_capacity(POOL, bearing_wh, ROSTER, RULES, result)
+    record_capacity(POOL, bearing_wh, ROSTER, rules, result)
     return {
         one.participant_id: one.amount_fen
         for one in result.amounts
@@ -35,6 +35,12 @@ def test_a_generator_with_non_market_energy_bears_its_part_beside_the_users():
 
 def test_without_energy_outside_the_market_users_bear_it_alone():
     assert charged({"U1": 3_000_000, "U2": 1_000_000}) == {"U1": 750, "U2": 250}
+
+
+def test_under_a_rule_by_consumption_a_generator_bears_nothing_and_its_gap_hides_nothing():
+    by_use = RULES.model_copy(update={"dr_residual_rule": "consumption"})
+    assert charged({"U1": 3_000_000, "G1": 1_000_000}, by_use) == {"U1": 1000}
+    assert charged({"U1": 3_000_000, "G1": None}, by_use) == {"U1": 1000}
 
 
 def test_where_a_reading_is_missing_nobodys_part_is_known():

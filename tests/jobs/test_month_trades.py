@@ -129,6 +129,6 @@ def test_the_2026_rules_scale_a_dear_day_and_the_trial_rules_do_not(tmp_path: Pa
         of_base = (
             "bills_without_tariffs",
             "month_without_registers",
-            "capacity_rules_open",
+            "capacity_by_output_open",
         )  # the base has neither tariffs nor registers, and no rule for capacity by output
         assert [one.code for one in done.findings if one.code not in of_base] == said

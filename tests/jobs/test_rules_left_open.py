@@ -14,6 +14,7 @@ from market.consumer import CapacityFactors
 from market.dated import Dated
 from market.periods import Month
 from market.profiles import RuleProfile, profile
+from reports.finding_sentences import is_known
 
 JULY = Month(2022, 7)
 START = date(2022, 1, 1)
@@ -53,20 +54,20 @@ def with_figures(*, classes: bool, factors: bool) -> RuleProfile:
 @pytest.mark.parametrize(
     ("classes", "factors", "left_open"),
     [
-        (False, False, ["capacity_by_output", "capacity_factors"]),
-        (True, False, ["capacity_factors"]),
-        (False, True, ["capacity_by_output"]),
+        (False, False, ["capacity_by_output_open", "capacity_factors_open"]),
+        (True, False, ["capacity_factors_open"]),
+        (False, True, ["capacity_by_output_open"]),
         (True, True, []),
     ],
 )
 def test_what_is_not_in_the_profile_is_named(classes: bool, factors: bool, left_open: list[str]) -> None:
-    found = capacity_findings(roster(), with_figures(classes=classes, factors=factors), True)
-    assert [key for one in found for key in one.evidence["keys"]] == left_open
-    assert all(key in one.sentence for one in found for key in left_open)
+    found = list(capacity_findings(roster(), with_figures(classes=classes, factors=factors), True))
+    assert [one.code for one in found] == left_open
+    assert all(is_known(one.code, one.sentence) for one in found)
 
 
 def test_a_month_without_packages_and_generators_is_not_concerned() -> None:
     nobody = roster(PEOPLE[PEOPLE["kind"] == "grid_company"])
-    assert capacity_findings(nobody, profile("SD_2022"), False) == []
+    assert list(capacity_findings(nobody, profile("SD_2022"), False)) == []
     (only_units,) = capacity_findings(roster(), profile("SD_2022"), False)
-    assert only_units.evidence["keys"] == ["capacity_by_output"]
+    assert only_units.code == "capacity_by_output_open"
